@@ -1,0 +1,197 @@
+"""Decisions: the exact inputs and the verdict of one choice, the attempts that followed, and the one outcome.
+
+Records are msgpack arrays; FORMAT names their shape. Old records are never rewritten: when a shape changes, FORMAT
+is raised and the reader of the old shape stays.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from poise.request import Facts
+from poise.signal import Reading
+
+FORMAT = 1
+
+
+class Kind(StrEnum):
+    """How a decision answered the request."""
+
+    ROUTED = "routed"
+    CACHED = "cached"
+    JOINED = "joined"
+    REFUSED = "refused"
+
+
+class Drop(StrEnum):
+    """Why a candidate was not considered. The list is closed; docs/decision.md explains each."""
+
+    # cannot
+    MODALITY = "modality"
+    CONTEXT_LENGTH = "context_length"
+    TOOLS = "tools"
+    DIALECT = "dialect"
+    # may not
+    KEY = "key"
+    REGION = "region"
+    POLICY = "policy"
+    WHEN = "when"
+    # should not
+    EJECTED = "ejected"
+    AT_LIMIT = "at_limit"
+    OVER_BUDGET = "over_budget"
+    NO_TIME_LEFT = "no_time_left"
+
+
+class OutcomeKind(StrEnum):
+    """How a request ended. Exactly one per accepted request; the list is closed."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    TRUNCATED = "truncated"
+    CLIENT_GONE = "client_gone"
+    REFUSED = "refused"
+    DEADLINE = "deadline"
+    DRAINED = "drained"
+    GATEWAY_CRASH = "gateway_crash"
+
+
+class Inputs(msgspec.Struct, frozen=True, array_like=True):
+    """Everything ``choose`` read. readings stand in the order of the policy's candidates (sorted by target id).
+
+    rules and policy are 8-byte digests; times are wall time in microseconds; seed is 64 bits; board_age_us is -1
+    where there was no board; time_left_us and spend_left_usd_e6 are what remains of the request's budget (-1: no bound);
+    postures name those in force, applied in this order.
+    """
+
+    format: int
+    rules: bytes
+    policy: bytes
+    facts: Facts
+    readings: tuple[Reading, ...]
+    now_us: int
+    seed: int
+    board_age_us: int = -1
+    time_left_us: int = -1
+    spend_left_usd_e6: int = -1
+    postures: tuple[str, ...] = ()
+
+
+class Ranked(msgspec.Struct, frozen=True, array_like=True):
+    """A candidate that could serve, by its index in the policy: parts and score in millionths of 1.
+
+    draw_e6 is what the pick compared: score / spread plus this candidate's Gumbel number; probability_e6 the exact
+    chance of being picked. assumed names the signals that were missing or stale and were replaced by the prior.
+    """
+
+    candidate: int
+    score_e6: int
+    health_e6: int
+    latency_e6: int
+    load_e6: int
+    cost_e6: int
+    probability_e6: int
+    draw_e6: int
+    assumed: tuple[str, ...] = ()
+
+
+class Dropped(msgspec.Struct, frozen=True, array_like=True):
+    """A candidate that could not, may not or should not serve, with the closed reason and the figures behind it."""
+
+    candidate: int
+    reason: Drop
+    value: int = 0
+    bound: int = 0
+
+
+class Verdict(msgspec.Struct, frozen=True, array_like=True):
+    """ranked is best first; choice is ranked[0]'s candidate, or -1 where every candidate was dropped."""
+
+    choice: int
+    ranked: tuple[Ranked, ...]
+    dropped: tuple[Dropped, ...]
+
+
+class Decision(msgspec.Struct, frozen=True, array_like=True):
+    """Inputs and verdict. id is a 64-bit number, time-ordered; ``show_id`` is its text."""
+
+    id: int
+    kind: Kind
+    inputs: Inputs
+    verdict: Verdict
+
+
+class AttemptRecord(msgspec.Struct, frozen=True, array_like=True):
+    """One try at one target: started_us after the decision, durations in microseconds, -1 where it did not happen.
+
+    failure is empty for a success; skipped names the Drop reason where the attempt was passed over without a call.
+    billing is how sure the token counts are: exact, estimated or bounded.
+    """
+
+    target: str
+    started_us: int
+    first_token_us: int = -1
+    took_us: int = 0
+    status: int = 0
+    failure: str = ""
+    detail: str = ""
+    skipped: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd_e6: int = 0
+    billing: str = "exact"
+    model: str = ""
+
+
+class Usage(msgspec.Struct, frozen=True, array_like=True):
+    """Tokens of one answer as the upstream counted them."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+
+
+class Outcome(msgspec.Struct, frozen=True, array_like=True):
+    """How the request ended: kind, the HTTP status the caller got, the error code if any, bytes delivered.
+
+    delivered is ``all``, ``some``, ``none`` or ``unknown``.
+    """
+
+    kind: OutcomeKind
+    status: int
+    target: str = ""
+    code: str = ""
+    took_us: int = 0
+    first_byte_us: int = -1
+    bytes: int = 0
+    delivered: str = "all"
+    attempts: tuple[AttemptRecord, ...] = ()
+
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
+_VALUE = {c: i for i, c in enumerate(_ALPHABET)}
+
+
+def show_id(number: int) -> str:
+    """A decision's id as people see it: ``d-`` and 13 letters of base 32, time-ordered like the number."""
+    return "d-" + "".join(_ALPHABET[(number >> shift) & 31] for shift in range(60, -1, -5))
+
+
+def read_id(text: str) -> int:
+    """The number of ``show_id``. Raises ValueError where text is not an id."""
+    body = text.removeprefix("d-").lower()
+    if len(body) != 13 or any(c not in _VALUE for c in body) or _VALUE[body[0]] > 7:
+        raise ValueError(f"{text!r} is not a decision id; expected d- and 13 letters or digits")
+    number = 0
+    for c in body:
+        number = number << 5 | _VALUE[c]
+    return number
+
+
+encode_decision = msgspec.msgpack.Encoder().encode
+decode_decision = msgspec.msgpack.Decoder(Decision).decode
+encode_outcome = msgspec.msgpack.Encoder().encode
+decode_outcome = msgspec.msgpack.Decoder(Outcome).decode
+encode_verdict = msgspec.msgpack.Encoder().encode

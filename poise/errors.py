@@ -1,0 +1,168 @@
+"""What went wrong: whose fault it is, whether it may be tried again, what the caller sees.
+
+Every error a caller can meet is a row of ``CODES``; every way an attempt can fail is a row of ``FAILURES``.
+Both lists are closed and both are documented in docs/errors.md (a test compares them).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Blame(StrEnum):
+    """Whose fault a failure is; ``nobody`` counts against no target's health."""
+
+    CALLER = "caller"
+    KEY = "key"
+    TARGET = "target"
+    GATEWAY = "gateway"
+    NOBODY = "nobody"
+
+
+class Again(StrEnum):
+    """Where a failed attempt may be tried again."""
+
+    NO = "no"
+    HERE = "here"
+    ELSEWHERE = "elsewhere"
+
+
+class Failure(StrEnum):
+    """Why one attempt failed. The list is closed."""
+
+    RATE = "rate"
+    QUOTA = "quota"
+    SPEND_CAP = "spend_cap"
+    OVERLOAD = "overload"
+    AUTH = "auth"
+    PERMISSION = "permission"
+    NOT_FOUND = "not_found"
+    CONTEXT_LENGTH = "context_length"
+    CONTENT_FILTER = "content_filter"
+    BAD_REQUEST = "bad_request"
+    TOO_LARGE = "too_large"
+    TIMEOUT = "timeout"
+    CONNECT = "connect"
+    TLS = "tls"
+    MALFORMED = "malformed"
+    CUT = "cut"
+    STALLED = "stalled"
+    SERVER = "server"
+    LOCAL = "local_resource"
+
+
+class FailureFacts(NamedTuple):
+    """What follows from a failure: who is blamed, where it may be tried again, the status a caller gets if it is final."""
+
+    blame: Blame
+    again: Again
+    status: int
+
+
+FAILURES: dict[Failure, FailureFacts] = {
+    Failure.RATE: FailureFacts(Blame.TARGET, Again.ELSEWHERE, 429),
+    Failure.QUOTA: FailureFacts(Blame.KEY, Again.ELSEWHERE, 429),
+    Failure.SPEND_CAP: FailureFacts(Blame.KEY, Again.ELSEWHERE, 429),
+    Failure.OVERLOAD: FailureFacts(Blame.TARGET, Again.ELSEWHERE, 503),
+    Failure.AUTH: FailureFacts(Blame.KEY, Again.ELSEWHERE, 502),
+    Failure.PERMISSION: FailureFacts(Blame.KEY, Again.ELSEWHERE, 502),
+    Failure.NOT_FOUND: FailureFacts(Blame.KEY, Again.ELSEWHERE, 502),
+    Failure.CONTEXT_LENGTH: FailureFacts(Blame.CALLER, Again.ELSEWHERE, 400),
+    Failure.CONTENT_FILTER: FailureFacts(Blame.CALLER, Again.NO, 400),
+    Failure.BAD_REQUEST: FailureFacts(Blame.CALLER, Again.NO, 400),
+    Failure.TOO_LARGE: FailureFacts(Blame.CALLER, Again.ELSEWHERE, 413),
+    Failure.TIMEOUT: FailureFacts(Blame.TARGET, Again.ELSEWHERE, 504),
+    Failure.CONNECT: FailureFacts(Blame.TARGET, Again.ELSEWHERE, 502),
+    Failure.TLS: FailureFacts(Blame.TARGET, Again.ELSEWHERE, 502),
+    Failure.MALFORMED: FailureFacts(Blame.TARGET, Again.ELSEWHERE, 502),
+    Failure.CUT: FailureFacts(Blame.TARGET, Again.ELSEWHERE, 502),
+    Failure.STALLED: FailureFacts(Blame.TARGET, Again.ELSEWHERE, 504),
+    Failure.SERVER: FailureFacts(Blame.TARGET, Again.ELSEWHERE, 502),
+    Failure.LOCAL: FailureFacts(Blame.GATEWAY, Again.ELSEWHERE, 503),
+}
+
+
+class Code(NamedTuple):
+    """One stable error code: the HTTP status and the OpenAI error ``type`` it is shown with."""
+
+    status: int
+    kind: str
+
+
+_BAD = "invalid_request_error"
+CODES: dict[str, Code] = {
+    # the connection and the message
+    "bad_request": Code(400, _BAD),
+    "bad_framing": Code(400, _BAD),
+    "bad_header": Code(400, _BAD),
+    "bad_host": Code(400, _BAD),
+    "headers_too_large": Code(431, _BAD),
+    "body_too_large": Code(413, _BAD),
+    "uri_too_long": Code(414, _BAD),
+    "unsupported_encoding": Code(415, _BAD),
+    "expectation_failed": Code(417, _BAD),
+    "upgrade_refused": Code(501, _BAD),
+    "request_timeout": Code(408, _BAD),
+    "not_found": Code(404, _BAD),
+    "method_not_allowed": Code(405, _BAD),
+    # the body
+    "invalid_json": Code(400, _BAD),
+    "duplicate_field": Code(400, _BAD),
+    "invalid_field": Code(400, _BAD),
+    # who may
+    "invalid_api_key": Code(401, "authentication_error"),
+    "key_not_allowed": Code(403, "permission_error"),
+    "unknown_model": Code(404, _BAD),
+    # no way on
+    "no_candidate": Code(503, "no_candidate_error"),
+    "deadline_exceeded": Code(504, "timeout_error"),
+    "over_budget": Code(402, "budget_error"),
+    "upstream_rate_limited": Code(429, "rate_limit_error"),
+    "upstream_rejected": Code(400, _BAD),
+    "upstream_failed": Code(502, "upstream_error"),
+    "upstream_timeout": Code(504, "timeout_error"),
+    "stream_broken": Code(502, "upstream_error"),
+    # the gateway itself
+    "too_busy": Code(503, "overloaded_error"),
+    "draining": Code(503, "overloaded_error"),
+    "record_required": Code(503, "overloaded_error"),
+    "internal": Code(500, "server_error"),
+}
+
+
+class Error(Exception):
+    """A fact about the world that a caller is told: code, text, and a hint how to get on.
+
+    code must be a row of CODES; retry_after_s, where not None, becomes the Retry-After header (seconds).
+    """
+
+    def __init__(self, code: str, text: str, *, hint: str = "", retry_after_s: int | None = None) -> None:
+        super().__init__(text)
+        assert code in CODES, code
+        self.code = code
+        self.text = text
+        self.hint = hint
+        self.retry_after_s = retry_after_s
+
+    @property
+    def status(self) -> int:
+        """The HTTP status this code is shown with."""
+        return CODES[self.code].status
+
+    def __str__(self) -> str:
+        return f"{self.text}\n  hint: {self.hint}" if self.hint else self.text
+
+
+class AttemptFailed(Exception):
+    """One attempt at one target failed; only ``path.recover`` decides what follows.
+
+    status is the upstream's HTTP status, 0 if there was none; retry_after_s what it asked for, seconds.
+    """
+
+    def __init__(self, failure: Failure, text: str, *, status: int = 0, retry_after_s: float | None = None) -> None:
+        super().__init__(text)
+        self.failure = failure
+        self.text = text
+        self.status = status
+        self.retry_after_s = retry_after_s

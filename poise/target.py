@@ -1,0 +1,74 @@
+"""Providers, models' capabilities, and Targets: a model at a provider."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Price(msgspec.Struct, frozen=True):
+    """What a target charges, USD per million tokens; None where it is not known."""
+
+    input_usd_per_mtok: float | None = None
+    output_usd_per_mtok: float | None = None
+    cached_input_usd_per_mtok: float | None = None
+
+
+class Capabilities(msgspec.Struct, frozen=True):
+    """What a model can do. ``None`` means unknown, which never drops a candidate and is shown as unknown."""
+
+    context_tokens: int | None = None
+    output_tokens: int | None = None
+    tools: bool | None = None
+    vision: bool | None = None
+    audio: bool | None = None
+    files: bool | None = None
+    json_schema: bool | None = None
+    prefill: bool | None = None
+    embeddings: bool | None = None  # True: an embedding model; False: a chat model
+
+
+class Prior(msgspec.Struct, frozen=True):
+    """What is assumed of a target's speed until it has been measured, microseconds."""
+
+    first_token_us: int = 800_000
+    total_us: int = 5_000_000
+
+
+class Target(msgspec.Struct, frozen=True):
+    """A model at a provider: ``gpt-5.2@openai-eu``. Holds no address and no credential.
+
+    id is ``model@provider``; upstream_model is what the provider calls the model; dialect is the wire format
+    spoken there; concurrency is the most calls in flight, 0 for no limit.
+    """
+
+    id: str
+    model: str
+    provider: str
+    vendor: str
+    region: str
+    upstream_model: str
+    dialect: str = "openai"
+    can: Capabilities = Capabilities()
+    price: Price = Price()
+    prior: Prior = Prior()
+    concurrency: int = 0
+
+
+class Provider(msgspec.Struct, frozen=True):
+    """A vendor's account in a region, or a server you run: how to reach it.
+
+    url is ``http(s)://host[:port]/base`` or ``unix:/path.sock:/base``; key, ca, client_cert and client_key are
+    secret *references* (``env:NAME``, ``file:PATH``), never secrets; proxy is an HTTP proxy that is asked to CONNECT.
+    connections is the most sockets a worker opens to it.
+    """
+
+    name: str
+    vendor: str
+    region: str
+    url: str
+    key: str = ""
+    proxy: str = ""
+    ca: str = ""
+    client_cert: str = ""
+    client_key: str = ""
+    connections: int = 1024
