@@ -107,11 +107,15 @@ class Dropped(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Verdict(msgspec.Struct, frozen=True, array_like=True):
-    """ranked is best first; choice is ranked[0]'s candidate, or -1 where every candidate was dropped."""
+    """ranked is best first; choice is ranked[0]'s candidate, or -1 where every candidate was dropped.
+
+    panic: all that could and may serve were ejected, so ejection was set aside rather than refuse everyone.
+    """
 
     choice: int
     ranked: tuple[Ranked, ...]
     dropped: tuple[Dropped, ...]
+    panic: bool = False
 
 
 class Decision(msgspec.Struct, frozen=True, array_like=True):

@@ -1,0 +1,208 @@
+"""The decision itself: drop what cannot, may not or should not serve; score the rest; pick one.
+
+``choose`` reads nothing but its arguments. Times are integer microseconds, scores integer millionths, ties break by
+target id, so the same inputs give the same bytes.
+
+Pick: the highest ``score / spread + gumbel(seed, target)``. By the Gumbel-max theorem the chance of each candidate is
+then exactly ``exp(score / spread) / sum(exp(...))``, whatever the order of candidates, and the second best is what
+would have been picked had the first not been there. A plain argmax on a board that is 250 ms old would herd.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from math import exp, log
+
+from poise.decision import Drop, Dropped, Inputs, Ranked, Verdict
+from poise.request import Facts
+from poise.rules.prepare import Option, Prepared
+from poise.signal import Reading
+
+# Raised by hand whenever the same inputs may give another verdict; the golden decisions in the tests watch over it.
+RULES_VERSION = 1
+RULES_DIGEST = hashlib.sha256(b"poise rules %d" % RULES_VERSION).digest()[:8]
+
+STALE_US = 60_000_000  # a measure older than this says nothing of now: the prior is used again, so the target is tried again
+EXPECTED_OUTPUT_TOKENS = 256  # where the caller set no maximum; about the median answer of the LLMPerf and Azure chat traces
+
+_E6 = 1_000_000
+_MASK = (1 << 64) - 1
+_ONE: tuple[str, ...] = ()
+
+
+def choose(inputs: Inputs, prepared: Prepared) -> Verdict:
+    """Rank the policy's candidates for one request.
+
+    Returns a Verdict whose choice is -1 where every candidate was dropped.
+    """
+    dropped: list[Dropped] = []
+    able: list[Option] = []
+    ejected: list[Option] = []
+    facts = inputs.facts
+    readings = inputs.readings
+    for option in prepared.options:
+        drop = _cannot_or_may_not(option, facts)
+        if drop is None:
+            reading = readings[option.index]
+            if reading.ejected_until_us > inputs.now_us:
+                ejected.append(option)
+                continue
+            drop = _should_not(option, reading, inputs)
+            if drop is None:
+                able.append(option)
+                continue
+        dropped.append(drop)
+    panic = bool(ejected) and not able
+    if panic:
+        able = [o for o in ejected if _should_not(o, readings[o.index], inputs) is None]
+    for option in ejected:
+        if not panic or option not in able:
+            until = readings[option.index].ejected_until_us
+            dropped.append(Dropped(option.index, Drop.EJECTED, until - inputs.now_us, 0))
+    if not able:
+        dropped.sort(key=_by_candidate)
+        return Verdict(-1, (), tuple(dropped), False)
+    ranked = _rank(able, inputs, prepared)
+    if len(dropped) > 1:
+        dropped.sort(key=_by_candidate)
+    return Verdict(ranked[0].candidate, tuple(ranked), tuple(dropped), panic)
+
+
+def expected_cost_usd_e6(option: Option, facts: Facts) -> int:
+    """What the request is expected to cost at this candidate, millionths of a USD; -1 where its price is unknown."""
+    if option.price_in < 0 or option.price_out < 0:
+        return -1
+    output = facts.max_output or EXPECTED_OUTPUT_TOKENS
+    if facts.surface == "embeddings":
+        output = 0
+    elif option.output_tokens:
+        output = min(output, option.output_tokens)
+    return int(facts.tokens * option.price_in + output * option.price_out)
+
+
+def _by_candidate(dropped: Dropped) -> int:
+    return dropped.candidate
+
+
+def _cannot_or_may_not(option: Option, facts: Facts) -> Dropped | None:
+    if facts.surface not in option.surfaces:
+        return Dropped(option.index, Drop.DIALECT)
+    if option.lacks and not option.lacks.isdisjoint(facts.modalities):
+        return Dropped(option.index, Drop.MODALITY)
+    if facts.tools and not option.tools:
+        return Dropped(option.index, Drop.TOOLS)
+    if option.context_tokens:
+        need = facts.tokens + facts.max_output
+        if need > option.context_tokens:
+            return Dropped(option.index, Drop.CONTEXT_LENGTH, need, option.context_tokens)
+    if not facts.scope & option.bit:
+        return Dropped(option.index, Drop.KEY)
+    if option.static is not None:
+        return Dropped(option.index, option.static)
+    if option.when is not None and not option.when.holds(facts):
+        return Dropped(option.index, Drop.WHEN)
+    return None
+
+
+def _should_not(option: Option, reading: Reading, inputs: Inputs) -> Dropped | None:
+    if option.concurrency and reading.in_flight >= option.concurrency:
+        return Dropped(option.index, Drop.AT_LIMIT, reading.in_flight, option.concurrency)
+    if inputs.spend_left_usd_e6 >= 0:
+        cost = expected_cost_usd_e6(option, inputs.facts)
+        if cost > inputs.spend_left_usd_e6:
+            return Dropped(option.index, Drop.OVER_BUDGET, cost, inputs.spend_left_usd_e6)
+    if inputs.time_left_us >= 0:
+        first = reading.first_token
+        if first.samples and inputs.now_us - first.at_us <= STALE_US and first.value_us > inputs.time_left_us:
+            return Dropped(option.index, Drop.NO_TIME_LEFT, first.value_us, inputs.time_left_us)
+    return None
+
+
+def _rank(able: list[Option], inputs: Inputs, prepared: Prepared) -> list[Ranked]:
+    """Score parts are relative to the best candidate present: best / own, so 1 is the best and half is twice as slow or dear."""
+    readings = inputs.readings
+    facts = inputs.facts
+    fresh_from_us = inputs.now_us - STALE_US
+    stream = facts.stream
+    latency: list[int] = []
+    flights: list[int] = []
+    costs: list[int] = []
+    assumed: list[tuple[str, ...]] = []
+    for option in able:
+        reading = readings[option.index]
+        measure = reading.first_token if stream else reading.total
+        if measure.samples and measure.at_us >= fresh_from_us:
+            latency.append(measure.value_us or 1)
+            notes = _ONE
+        else:
+            latency.append(option.prior_first_us if stream else option.prior_total_us)
+            notes = ("first_token",) if stream else ("total",)
+        flights.append(reading.in_flight + 1)
+        cost = expected_cost_usd_e6(option, facts)
+        costs.append(cost)
+        assumed.append(notes if cost >= 0 else (*notes, "cost"))
+    dearest = max(costs)
+    if min(costs) < 0:  # unknown prices are taken for the dearest known one, so ignorance is no advantage
+        costs = [dearest if cost < 0 else cost for cost in costs]
+    best_latency, best_flight, best_cost = min(latency), min(flights), min(costs) + 1
+    scored: list[tuple[int, int, int, int, int]] = []
+    for i, option in enumerate(able):
+        health = _E6 - min(readings[option.index].evidence_e6, _E6)
+        fast = best_latency * _E6 // latency[i]
+        free = best_flight * _E6 // flights[i]
+        cheap = best_cost * _E6 // (costs[i] + 1)
+        weighed = prepared.w_health * health + prepared.w_latency * fast + prepared.w_load * free + prepared.w_cost * cheap
+        scored.append((weighed // _E6, health, fast, free, cheap))
+    draws, chances = _draw(able, scored, inputs, prepared)
+    ranked = [
+        Ranked(option.index, *scored[i], chances[i], draws[i], assumed[i]) for i, option in enumerate(able)
+    ]  # in order of target id, and the sort is stable: ties break by target id
+    if len(ranked) > 1:
+        ranked.sort(key=_by_draw)
+    return ranked
+
+
+def _by_draw(ranked: Ranked) -> int:
+    return -ranked.draw_e6
+
+
+def _draw(
+    able: list[Option], scored: list[tuple[int, int, int, int, int]], inputs: Inputs, prepared: Prepared
+) -> tuple[list[int], list[int]]:
+    """What the pick compares, and each candidate's chance, both in millionths."""
+    if prepared.mode == "order" or (prepared.mode == "weights" and prepared.spread <= 0):
+        draws = [-o.place * _E6 for o in able] if prepared.mode == "order" else [row[0] for row in scored]
+        first = draws.index(max(draws))
+        return draws, [_E6 if i == first else 0 for i in range(len(able))]
+    if prepared.mode == "split":
+        of_model: dict[str, int] = {}
+        for option in able:
+            of_model[option.model] = of_model.get(option.model, 0) + 1
+        heights = [log(option.share / of_model[option.model]) for option in able]
+    else:
+        scale = prepared.spread * _E6
+        heights = [row[0] / scale for row in scored]
+    if len(able) == 1:
+        return [int(heights[0] * _E6)], [_E6]
+    top = max(heights)
+    powers = [exp(height - top) for height in heights]
+    whole = sum(sorted(powers))  # sorted: the sum must not depend on the order of candidates
+    seed = _seed(inputs, prepared)
+    draws = [int((heights[i] + _gumbel(seed, option.salt)) * _E6) for i, option in enumerate(able)]
+    return draws, [round(power / whole * _E6) for power in powers]
+
+
+def _seed(inputs: Inputs, prepared: Prepared) -> int:
+    conversation = inputs.facts.conversation
+    if prepared.sticky and conversation:
+        return int.from_bytes(hashlib.blake2b(conversation.encode(), digest_size=8).digest(), "big")
+    return inputs.seed
+
+
+def _gumbel(seed: int, salt: int) -> float:
+    """A standard Gumbel number that belongs to (seed, target): -log(-log u), u uniform from a splitmix64 finaliser."""
+    x = (seed ^ salt) * 0x9E3779B97F4A7C15 & _MASK
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 & _MASK
+    x = (x ^ x >> 27) * 0x94D049BB133111EB & _MASK
+    x ^= x >> 31
+    return -log(-log((x + 0.5) / 18446744073709551616.0))

@@ -1,0 +1,55 @@
+"""Hard-failure ejection by a sequential probability ratio test (Wald's SPRT), one pure step per finished attempt.
+
+H0: the target fails 2 % of attempts; H1: it fails 50 %. With false alarms at 1e-4 and misses at 1e-2 the threshold is
+ln((1 - 0.01) / 1e-4) = 9.20; a failure adds ln(0.5 / 0.02) = 3.22, a success adds ln(0.5 / 0.98) = -0.67. So three
+failures in a row eject, and scattered ones do not.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+THRESHOLD = 9.20
+FAILURE = 3.22
+SUCCESS = -0.67
+
+FIRST_EJECTION_US = 1_000_000
+LONGEST_EJECTION_US = 60_000_000
+JITTER = 0.5  # share of the wait that is left to chance, so that gateways do not come back in step
+
+
+class Health(NamedTuple):
+    """What one worker holds of one target: evidence in [0, THRESHOLD], ejections in a row, and until when it is out."""
+
+    evidence: float = 0.0
+    ejections: int = 0
+    ejected_until_us: int = 0
+
+    @property
+    def evidence_e6(self) -> int:
+        """Evidence as millionths of the threshold."""
+        return int(self.evidence * 1_000_000 / THRESHOLD)
+
+
+def after_success(health: Health) -> Health:
+    """Health after an attempt that the target served. An ejection that has run out is forgiven with the evidence."""
+    if not health.evidence:
+        return health
+    left = max(0.0, health.evidence + SUCCESS)
+    return Health(left, health.ejections if left else 0, health.ejected_until_us if left else 0)
+
+
+def after_failure(health: Health, now_us: int, chance_0_1: float) -> Health:
+    """Health after a failure that is the target's fault.
+
+    Ejects for 1 s, doubling up to 60 s while returns keep failing; chance_0_1 in [0, 1) shortens the wait by up to JITTER.
+    After an ejection the evidence stays one failure below the threshold: the first attempt after it decides.
+    """
+    if health.ejected_until_us > now_us:
+        return health  # late news of attempts that were under way when it was ejected
+    evidence = health.evidence + FAILURE
+    if evidence < THRESHOLD:
+        return health._replace(evidence=evidence)
+    wait_us = min(LONGEST_EJECTION_US, FIRST_EJECTION_US << min(health.ejections, 6))
+    wait_us -= int(wait_us * JITTER * chance_0_1)
+    return Health(THRESHOLD - FAILURE / 2, health.ejections + 1, now_us + wait_us)

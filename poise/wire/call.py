@@ -1,0 +1,78 @@
+"""A call as any dialect reads it, and what any dialect must be able to do: the seam where further dialects fit in."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from poise.decision import Usage
+from poise.errors import AttemptFailed, Error
+from poise.target import Target
+
+
+class Call(msgspec.Struct):
+    """One decoded call. fields holds the top level of the body, each value still raw; asks_usage: the client wants the usage chunk.
+
+    The remaining fields are what ``poise.request.Facts`` says of the same names.
+    """
+
+    surface: str
+    fields: dict[str, msgspec.Raw]
+    model: str
+    stream: bool = False
+    asks_usage: bool = False
+    tokens: int = 0
+    max_output: int = 0
+    modalities: tuple[str, ...] = ()
+    tools: bool = False
+    json_output: bool = False
+    user: str = ""
+
+
+class Answer(msgspec.Struct):
+    """What is read of a whole answer: the model that says it answered, and what it counted."""
+
+    model: str = ""
+    usage: Usage | None = None
+
+
+class StreamReader(Protocol):
+    """Follows one streamed answer. Fed with whole events; keeps what was learnt."""
+
+    started: bool  # a meaningful event has been seen: the answer may be committed
+    finished: bool  # the answer is complete by the dialect's own terms
+    model: str
+    usage: Usage | None
+    error: str  # the upstream's in-stream error, as text; '' while there is none
+
+    def feed(self, events: bytes) -> bytes:
+        """The events that go on to the client: bookkeeping that it did not ask for is taken out."""
+
+
+class Dialect(Protocol):
+    """One wire format, both directions, sans I/O."""
+
+    def read_call(self, surface: str, body: bytes) -> Call:
+        """Decode a client's body. Raises Error (invalid_json, duplicate_field, invalid_field)."""
+
+    def upstream_path(self, surface: str) -> bytes:
+        """The path behind a provider's base path."""
+
+    def upstream_body(self, call: Call, target: Target) -> bytes:
+        """The body as the target is sent it."""
+
+    def read_answer(self, call: Call, body: bytes) -> Answer:
+        """Read a 2xx whole answer. Raises AttemptFailed (MALFORMED, or what an error body inside a 200 says)."""
+
+    def stream_reader(self, call: Call) -> StreamReader:
+        """A fresh reader for one streamed answer."""
+
+    def failure(self, status: int, headers: dict[bytes, bytes], body: bytes) -> AttemptFailed:
+        """What a non-2xx answer means."""
+
+    def error_body(self, error: Error, decision: str) -> bytes:
+        """An error as a client of this dialect expects it."""
+
+    def error_event(self, error: Error, decision: str) -> bytes:
+        """An error inside a stream that has begun: what the stock clients raise on."""

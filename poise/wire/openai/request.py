@@ -1,0 +1,149 @@
+"""A chat or embeddings call: the top level is decoded, what stands below stays as it was sent."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from poise.errors import Error
+from poise.wire.call import Call
+
+BYTES_PER_TOKEN = 4  # English text under the cl100k and o200k vocabularies: 4 characters a token (OpenAI's rule of thumb)
+IMAGE_TOKENS = 765  # a 1024x1024 image at high detail on GPT-4o-class models; data URLs are not counted as text
+MAX_MODEL_CHARS = 256
+
+_decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_encode = msgspec.json.Encoder().encode
+_text = msgspec.json.Decoder(str).decode
+_count = msgspec.json.Decoder(int | None).decode
+_options = msgspec.json.Decoder(dict[str, msgspec.Raw] | None).decode
+
+_TRUE, _FALSE, _NULL = b"true", b"false", b"null"
+_WITH_USAGE = msgspec.Raw(b'{"include_usage":true}')
+_DATA_URL = re.compile(rb'"data:[^"]*"')
+_MODALITIES = ((b'"image_url"', "image"), (b'"input_audio"', "audio"), (b'"file"', "file"))
+_CONTENT = ("messages", "input", "tools", "functions", "response_format")
+
+
+class _Key:
+    """A key that equals no other, so that a mapping keeps both of a pair."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+_decode_all = msgspec.json.Decoder(dict[_Key, msgspec.Raw], dec_hook=lambda _type, text: _Key(text)).decode
+
+
+def read(surface: str, body: bytes) -> Call:
+    """Decode a body. Raises Error: invalid_json, duplicate_field, invalid_field."""
+    fields = _fields(body)
+    model = fields.get("model")
+    if model is None:
+        raise Error("invalid_field", "the body has no model", hint='send {"model": "<workflow or model>", ...}')
+    call = Call(surface, fields, _string(model, "model"))
+    content = [bytes(raw) for name in _CONTENT if (raw := fields.get(name)) is not None]
+    if not content:
+        needed = "input" if surface == "embeddings" else "messages"
+        raise Error("invalid_field", f"the body has no {needed}", hint=f"send {needed!r} beside 'model'")
+    call.tokens = sum(map(len, content)) // BYTES_PER_TOKEN + 1
+    first = content[0]
+    if b'"image_url"' in first or b'"input_audio"' in first or b'"file"' in first:
+        _read_parts(call, first)
+    stream = fields.get("stream")
+    if stream is not None and (said := bytes(stream)) != _FALSE and said != _NULL:
+        if said != _TRUE:
+            raise Error("invalid_field", f"stream is {_short(stream)}, not true or false", hint="send a JSON boolean")
+        call.stream = True
+        call.asks_usage = _asks_usage(fields.get("stream_options"))
+    _read_limits(call)
+    return call
+
+
+def write(call: Call, model: msgspec.Raw) -> bytes:
+    """The body with the target's own model name; for streams usage is always asked for."""
+    fields = call.fields | {"model": model}
+    if call.stream and not call.asks_usage and call.surface == "chat":
+        given = fields.get("stream_options")
+        options = _options(given) if given is not None else None
+        fields["stream_options"] = (
+            msgspec.Raw(_encode(options | {"include_usage": msgspec.Raw(_TRUE)})) if options else _WITH_USAGE
+        )
+    return _encode(fields)
+
+
+def _fields(body: bytes) -> dict[str, msgspec.Raw]:
+    try:
+        fields = _decode(body)
+        if not body.isascii():
+            body.decode()  # msgspec leaves raw values unchecked
+    except UnicodeDecodeError as bad:
+        raise Error("invalid_json", f"the body is not UTF-8 at byte {bad.start}", hint="send UTF-8") from bad
+    except RecursionError as bad:
+        raise Error("invalid_json", "the body is nested too deep", hint="keep JSON under about 1000 levels") from bad
+    except msgspec.DecodeError as bad:
+        raise Error("invalid_json", f"the body is not a JSON object: {bad}", hint="send one JSON object") from bad
+    if len(_encode(fields)) != len(body):
+        # Equal lengths prove that nothing was left out. Otherwise it may be white space or escapes: look key by key.
+        _refuse_duplicates(body)
+    return fields
+
+
+def _refuse_duplicates(body: bytes) -> None:
+    seen: set[str] = set()
+    for key in _decode_all(body):
+        if key.text in seen:
+            raise Error("duplicate_field", f"{key.text[:64]!r} stands twice in the body", hint="send each field once")
+        seen.add(key.text)
+
+
+def _read_parts(call: Call, content: bytes) -> None:
+    """Modalities beside text. A quote inside a JSON string is escaped, so these marks are structure, never prose."""
+    call.modalities = tuple(name for mark, name in _MODALITIES if mark in content)
+    inline = sum(len(found.group()) for found in _DATA_URL.finditer(content))
+    call.tokens = max(1, call.tokens - inline // BYTES_PER_TOKEN) + IMAGE_TOKENS * content.count(b'"image_url":')
+
+
+def _read_limits(call: Call) -> None:
+    fields = call.fields
+    for name in ("max_completion_tokens", "max_tokens"):
+        raw = fields.get(name)
+        if raw is not None and not call.max_output:
+            try:
+                call.max_output = min(max(_count(raw) or 0, 0), 1 << 40)
+            except msgspec.DecodeError as bad:
+                raise Error("invalid_field", f"{name} is {_short(raw)}, not a whole number", hint="send 1 or more") from bad
+    tools = fields.get("tools", fields.get("functions"))
+    call.tools = tools is not None and bytes(tools) not in (_NULL, b"[]")
+    form = fields.get("response_format")
+    call.json_output = form is not None and b'"json' in bytes(form)
+    user = fields.get("user")
+    if user is not None and bytes(user) != _NULL:
+        call.user = _string(user, "user")
+
+
+def _asks_usage(raw: msgspec.Raw | None) -> bool:
+    if raw is None:
+        return False
+    try:
+        options = _options(raw)
+    except msgspec.DecodeError as bad:
+        raise Error("invalid_field", f"stream_options is {_short(raw)}, not an object", hint="send an object") from bad
+    return options is not None and bytes(options.get("include_usage", b"")) == _TRUE
+
+
+def _string(raw: msgspec.Raw, name: str) -> str:
+    try:
+        value = _text(raw)
+    except msgspec.DecodeError as bad:
+        raise Error("invalid_field", f"{name} is {_short(raw)}, not a string", hint=f"send {name} as a string") from bad
+    if len(value) > MAX_MODEL_CHARS:
+        raise Error("invalid_field", f"{name} has {len(value)} characters, at most {MAX_MODEL_CHARS}", hint="shorten it")
+    return value
+
+
+def _short(raw: msgspec.Raw) -> str:
+    return bytes(raw)[:40].decode(errors="replace")

@@ -1,0 +1,99 @@
+"""A streamed chat answer: vendors' bytes go on as they came; only marked events are parsed.
+
+Marks are looked for, not parsed: inside a JSON string a quote is escaped, so ``"usage":`` with its quotes is always a
+key. ``usage: null`` stands on every chunk of some vendors, hence the brace is looked for too.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from poise.decision import Usage
+from poise.wire.openai.answer import read_usage
+from poise.wire.sse import data_of, events_of
+
+
+class _Choice(msgspec.Struct):
+    delta: dict[str, msgspec.Raw] | None = None
+    finish_reason: str | None = None
+    text: str | None = None
+
+
+_ABSENT = msgspec.Raw(b"null")
+
+
+class _Chunk(msgspec.Struct):
+    model: str | None = None
+    choices: list[_Choice] | None = None
+    usage: msgspec.Raw = _ABSENT
+    error: msgspec.Raw = _ABSENT
+
+
+_decode = msgspec.json.Decoder(_Chunk).decode
+_EMPTY = (b'""', b"null", b"[]")
+_NO_TOKEN = ("role", "refusal", "obfuscation")
+
+
+class ChatStream:
+    """Reads one answer. ``injected``: we asked for usage on the client's behalf, so the client must not see it."""
+
+    __slots__ = ("_injected", "error", "finished", "model", "started", "usage")
+
+    def __init__(self, *, injected: bool) -> None:
+        self._injected = injected
+        self.started = False
+        self.finished = False
+        self.model = ""
+        self.usage: Usage | None = None
+        self.error = ""
+
+    def feed(self, events: bytes) -> bytes:
+        """The events that go on to the client."""
+        if self.started and b'"finish_reason":"' not in events and b'"error"' not in events and b"[DONE]" not in events:
+            if b'"usage":' not in events:
+                return events
+            if b'"usage":{' not in events and b'"usage": {' not in events:
+                return self._without_null(events)
+        return b"".join([kept for event in events_of(events) if (kept := self._one(event))])
+
+    def _one(self, event: bytes) -> bytes:
+        data = data_of(event)
+        if not data:
+            return event
+        if data == b"[DONE]":
+            self.finished = True
+            return event
+        try:
+            chunk = _decode(data)
+        except (msgspec.DecodeError, RecursionError):
+            return event  # not ours to judge: the client's own parser sees what the vendor sent
+        if bytes(chunk.error) != b"null":
+            self.error = bytes(chunk.error)[:300].decode(errors="replace")
+            return b""
+        if chunk.model and not self.model:
+            self.model = chunk.model
+        if (usage := read_usage(chunk.usage)) is not None:
+            self.usage = usage
+            if self._injected and not chunk.choices:
+                return b""
+        for choice in chunk.choices or ():
+            if choice.finish_reason:
+                self.started = self.finished = True
+            elif not self.started:
+                self.started = _says_something(choice)
+        return self._without_null(event)
+
+    def _without_null(self, events: bytes) -> bytes:
+        """Asking for usage puts ``usage: null`` on each chunk; a client that did not ask does not see it."""
+        if not self._injected:
+            return events
+        return events.replace(b',"usage":null', b"")
+
+
+def _says_something(choice: _Choice) -> bool:
+    if choice.text:
+        return True
+    delta = choice.delta or {}
+    return any(bytes(raw) not in _EMPTY for name, raw in delta.items() if name not in _NO_TOKEN) or (
+        bytes(delta.get("refusal", b"null")) not in _EMPTY
+    )
