@@ -6,6 +6,7 @@ is raised and the reader of the old shape stays.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 import msgspec
@@ -14,6 +15,8 @@ from poise.request import Facts
 from poise.signal import Reading
 
 FORMAT = 1
+
+_ID = re.compile(r"d-[0-7][0-9a-f]{15}")
 
 
 class Kind(StrEnum):
@@ -174,24 +177,16 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     attempts: tuple[AttemptRecord, ...] = ()
 
 
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
-_VALUE = {c: i for i, c in enumerate(_ALPHABET)}
-
-
 def show_id(number: int) -> str:
-    """A decision's id as people see it: ``d-`` and 13 letters of base 32, time-ordered like the number."""
-    return "d-" + "".join(_ALPHABET[(number >> shift) & 31] for shift in range(60, -1, -5))
+    """A decision's id as people see it: ``d-`` and 16 hexadecimal digits, time-ordered like the number."""
+    return f"d-{number:016x}"
 
 
 def read_id(text: str) -> int:
     """The number of ``show_id``. Raises ValueError where text is not an id."""
-    body = text.removeprefix("d-").lower()
-    if len(body) != 13 or any(c not in _VALUE for c in body) or _VALUE[body[0]] > 7:
-        raise ValueError(f"{text!r} is not a decision id; expected d- and 13 letters or digits")
-    number = 0
-    for c in body:
-        number = number << 5 | _VALUE[c]
-    return number
+    if _ID.fullmatch(text) is None:
+        raise ValueError(f"{text!r} is not a decision id; expected d- and 16 hexadecimal digits")
+    return int(text[2:], 16)
 
 
 encode_decision = msgspec.msgpack.Encoder().encode

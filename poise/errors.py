@@ -134,21 +134,21 @@ CODES: dict[str, Code] = {
 class Error(Exception):
     """A fact about the world that a caller is told: code, text, and a hint how to get on.
 
-    code must be a row of CODES; retry_after_s, where not None, becomes the Retry-After header (seconds).
+    code must be a row of CODES; retry_after_s, where not None, becomes the Retry-After header (seconds). status is
+    CODES' unless an upstream's own 4xx is passed on; vendor_code is then what the upstream called it.
     """
 
-    def __init__(self, code: str, text: str, *, hint: str = "", retry_after_s: int | None = None) -> None:
+    def __init__(
+        self, code: str, text: str, *, hint: str = "", retry_after_s: int | None = None, status: int = 0, vendor_code: str = ""
+    ) -> None:
         super().__init__(text)
         assert code in CODES, code
         self.code = code
         self.text = text
         self.hint = hint
         self.retry_after_s = retry_after_s
-
-    @property
-    def status(self) -> int:
-        """The HTTP status this code is shown with."""
-        return CODES[self.code].status
+        self.status = status or CODES[code].status
+        self.vendor_code = vendor_code
 
     def __str__(self) -> str:
         return f"{self.text}\n  hint: {self.hint}" if self.hint else self.text
@@ -157,12 +157,16 @@ class Error(Exception):
 class AttemptFailed(Exception):
     """One attempt at one target failed; only ``path.recover`` decides what follows.
 
-    status is the upstream's HTTP status, 0 if there was none; retry_after_s what it asked for, seconds.
+    status is the upstream's HTTP status, 0 if there was none; retry_after_s what it asked for, seconds; code its own
+    name for the error.
     """
 
-    def __init__(self, failure: Failure, text: str, *, status: int = 0, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, failure: Failure, text: str, *, status: int = 0, retry_after_s: float | None = None, code: str = ""
+    ) -> None:
         super().__init__(text)
         self.failure = failure
         self.text = text
         self.status = status
         self.retry_after_s = retry_after_s
+        self.code = code

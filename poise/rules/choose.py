@@ -27,7 +27,8 @@ EXPECTED_OUTPUT_TOKENS = 256  # where the caller set no maximum; about the media
 
 _E6 = 1_000_000
 _MASK = (1 << 64) - 1
-_ONE: tuple[str, ...] = ()
+_FIRST = ("first_token",)
+_TOTAL = ("total",)
 
 
 def choose(inputs: Inputs, prepared: Prepared) -> Verdict:
@@ -40,31 +41,40 @@ def choose(inputs: Inputs, prepared: Prepared) -> Verdict:
     ejected: list[Option] = []
     facts = inputs.facts
     readings = inputs.readings
+    now_us = inputs.now_us
+    # What cannot, may not and should not serve, told apart only once there is something to tell: most pass all of it.
+    demanding = facts.modalities or facts.tools
+    budgeted = inputs.spend_left_usd_e6 >= 0
+    need = facts.tokens + facts.max_output
+    surface = facts.surface
+    scope = facts.scope
     for option in prepared.options:
-        drop = _cannot_or_may_not(option, facts)
-        if drop is None:
-            reading = readings[option.index]
-            if reading.ejected_until_us > inputs.now_us:
+        reading = readings[option.candidate]
+        if (
+            (option.plain and not demanding and surface in option.surfaces and need <= option.context_tokens and scope & option.bit)
+            or (drop := _cannot_or_may_not(option, facts)) is None
+        ):
+            if reading.ejected_until_us > now_us:
                 ejected.append(option)
-                continue
-            drop = _should_not(option, reading, inputs)
-            if drop is None:
+            elif (drop := _should_not(option, reading, inputs, budgeted)) is None:
                 able.append(option)
-                continue
-        dropped.append(drop)
+            else:
+                dropped.append(drop)
+        else:
+            dropped.append(drop)
     panic = bool(ejected) and not able
-    if panic:
-        able = [o for o in ejected if _should_not(o, readings[o.index], inputs) is None]
-    for option in ejected:
-        if not panic or option not in able:
-            until = readings[option.index].ejected_until_us
-            dropped.append(Dropped(option.index, Drop.EJECTED, until - inputs.now_us, 0))
-    if not able:
-        dropped.sort(key=_by_candidate)
-        return Verdict(-1, (), tuple(dropped), False)
-    ranked = _rank(able, inputs, prepared)
+    if ejected:
+        if panic:
+            able = [o for o in ejected if _should_not(o, readings[o.candidate], inputs, budgeted) is None]
+        for option in ejected:
+            if not panic or option not in able:
+                left_us = readings[option.candidate].ejected_until_us - now_us
+                dropped.append(Dropped(option.candidate, Drop.EJECTED, left_us, 0))
     if len(dropped) > 1:
         dropped.sort(key=_by_candidate)
+    if not able:
+        return Verdict(-1, (), tuple(dropped), False)
+    ranked = _rank(able, inputs, prepared)
     return Verdict(ranked[0].candidate, tuple(ranked), tuple(dropped), panic)
 
 
@@ -75,8 +85,8 @@ def expected_cost_usd_e6(option: Option, facts: Facts) -> int:
     output = facts.max_output or EXPECTED_OUTPUT_TOKENS
     if facts.surface == "embeddings":
         output = 0
-    elif option.output_tokens:
-        output = min(output, option.output_tokens)
+    elif output > option.output_tokens:
+        output = option.output_tokens
     return int(facts.tokens * option.price_in + output * option.price_out)
 
 
@@ -86,35 +96,35 @@ def _by_candidate(dropped: Dropped) -> int:
 
 def _cannot_or_may_not(option: Option, facts: Facts) -> Dropped | None:
     if facts.surface not in option.surfaces:
-        return Dropped(option.index, Drop.DIALECT)
+        return Dropped(option.candidate, Drop.DIALECT)
     if option.lacks and not option.lacks.isdisjoint(facts.modalities):
-        return Dropped(option.index, Drop.MODALITY)
+        return Dropped(option.candidate, Drop.MODALITY)
     if facts.tools and not option.tools:
-        return Dropped(option.index, Drop.TOOLS)
-    if option.context_tokens:
-        need = facts.tokens + facts.max_output
-        if need > option.context_tokens:
-            return Dropped(option.index, Drop.CONTEXT_LENGTH, need, option.context_tokens)
+        return Dropped(option.candidate, Drop.TOOLS)
+    need = facts.tokens + facts.max_output
+    if need > option.context_tokens:
+        return Dropped(option.candidate, Drop.CONTEXT_LENGTH, need, option.context_tokens)
     if not facts.scope & option.bit:
-        return Dropped(option.index, Drop.KEY)
+        return Dropped(option.candidate, Drop.KEY)
     if option.static is not None:
-        return Dropped(option.index, option.static)
+        return Dropped(option.candidate, option.static)
     if option.when is not None and not option.when.holds(facts):
-        return Dropped(option.index, Drop.WHEN)
+        return Dropped(option.candidate, Drop.WHEN)
     return None
 
 
-def _should_not(option: Option, reading: Reading, inputs: Inputs) -> Dropped | None:
+def _should_not(option: Option, reading: Reading, inputs: Inputs, budgeted: bool) -> Dropped | None:
     if option.concurrency and reading.in_flight >= option.concurrency:
-        return Dropped(option.index, Drop.AT_LIMIT, reading.in_flight, option.concurrency)
-    if inputs.spend_left_usd_e6 >= 0:
+        return Dropped(option.candidate, Drop.AT_LIMIT, reading.in_flight, option.concurrency)
+    if budgeted:
         cost = expected_cost_usd_e6(option, inputs.facts)
         if cost > inputs.spend_left_usd_e6:
-            return Dropped(option.index, Drop.OVER_BUDGET, cost, inputs.spend_left_usd_e6)
-    if inputs.time_left_us >= 0:
+            return Dropped(option.candidate, Drop.OVER_BUDGET, cost, inputs.spend_left_usd_e6)
+    left_us = inputs.time_left_us
+    if left_us >= 0:
         first = reading.first_token
-        if first.samples and inputs.now_us - first.at_us <= STALE_US and first.value_us > inputs.time_left_us:
-            return Dropped(option.index, Drop.NO_TIME_LEFT, first.value_us, inputs.time_left_us)
+        if first.value_us > left_us and first.samples and inputs.now_us - first.at_us <= STALE_US:
+            return Dropped(option.candidate, Drop.NO_TIME_LEFT, first.value_us, left_us)
     return None
 
 
@@ -124,41 +134,41 @@ def _rank(able: list[Option], inputs: Inputs, prepared: Prepared) -> list[Ranked
     facts = inputs.facts
     fresh_from_us = inputs.now_us - STALE_US
     stream = facts.stream
+    missing = _FIRST if stream else _TOTAL
     latency: list[int] = []
     flights: list[int] = []
     costs: list[int] = []
     assumed: list[tuple[str, ...]] = []
     for option in able:
-        reading = readings[option.index]
+        reading = readings[option.candidate]
         measure = reading.first_token if stream else reading.total
+        notes: tuple[str, ...] = ()
         if measure.samples and measure.at_us >= fresh_from_us:
             latency.append(measure.value_us or 1)
-            notes = _ONE
         else:
             latency.append(option.prior_first_us if stream else option.prior_total_us)
-            notes = ("first_token",) if stream else ("total",)
+            notes = missing
         flights.append(reading.in_flight + 1)
         cost = expected_cost_usd_e6(option, facts)
         costs.append(cost)
         assumed.append(notes if cost >= 0 else (*notes, "cost"))
-    dearest = max(costs)
     if min(costs) < 0:  # unknown prices are taken for the dearest known one, so ignorance is no advantage
+        dearest = max(max(costs), 0)
         costs = [dearest if cost < 0 else cost for cost in costs]
-    best_latency, best_flight, best_cost = min(latency), min(flights), min(costs) + 1
-    scored: list[tuple[int, int, int, int, int]] = []
+    best_latency, best_flight, best_cost = min(latency) * _E6, min(flights) * _E6, (min(costs) + 1) * _E6
+    w_health, w_latency, w_load, w_cost = prepared.w_health, prepared.w_latency, prepared.w_load, prepared.w_cost
+    rows: list[tuple[int, int, int, int, int, int]] = []
     for i, option in enumerate(able):
-        health = _E6 - min(readings[option.index].evidence_e6, _E6)
-        fast = best_latency * _E6 // latency[i]
-        free = best_flight * _E6 // flights[i]
-        cheap = best_cost * _E6 // (costs[i] + 1)
-        weighed = prepared.w_health * health + prepared.w_latency * fast + prepared.w_load * free + prepared.w_cost * cheap
-        scored.append((weighed // _E6, health, fast, free, cheap))
-    draws, chances = _draw(able, scored, inputs, prepared)
-    ranked = [
-        Ranked(option.index, *scored[i], chances[i], draws[i], assumed[i]) for i, option in enumerate(able)
-    ]  # in order of target id, and the sort is stable: ties break by target id
+        health = _E6 - min(readings[option.candidate].evidence_e6, _E6)
+        fast = best_latency // latency[i]
+        free = best_flight // flights[i]
+        cheap = best_cost // (costs[i] + 1)
+        score = (w_health * health + w_latency * fast + w_load * free + w_cost * cheap) // _E6
+        rows.append((option.candidate, score, health, fast, free, cheap))
+    draws, chances = _draw(able, rows, inputs, prepared)
+    ranked = [Ranked(*row, chances[i], draws[i], assumed[i]) for i, row in enumerate(rows)]
     if len(ranked) > 1:
-        ranked.sort(key=_by_draw)
+        ranked.sort(key=_by_draw)  # they stand by target id and the sort is stable, so ties break by target id
     return ranked
 
 
@@ -167,11 +177,11 @@ def _by_draw(ranked: Ranked) -> int:
 
 
 def _draw(
-    able: list[Option], scored: list[tuple[int, int, int, int, int]], inputs: Inputs, prepared: Prepared
+    able: list[Option], rows: list[tuple[int, int, int, int, int, int]], inputs: Inputs, prepared: Prepared
 ) -> tuple[list[int], list[int]]:
     """What the pick compares, and each candidate's chance, both in millionths."""
     if prepared.mode == "order" or (prepared.mode == "weights" and prepared.spread <= 0):
-        draws = [-o.place * _E6 for o in able] if prepared.mode == "order" else [row[0] for row in scored]
+        draws = [-o.place * _E6 for o in able] if prepared.mode == "order" else [row[1] for row in rows]
         first = draws.index(max(draws))
         return draws, [_E6 if i == first else 0 for i in range(len(able))]
     if prepared.mode == "split":
@@ -181,28 +191,25 @@ def _draw(
         heights = [log(option.share / of_model[option.model]) for option in able]
     else:
         scale = prepared.spread * _E6
-        heights = [row[0] / scale for row in scored]
+        heights = [row[1] / scale for row in rows]
     if len(able) == 1:
         return [int(heights[0] * _E6)], [_E6]
     top = max(heights)
     powers = [exp(height - top) for height in heights]
     whole = sum(sorted(powers))  # sorted: the sum must not depend on the order of candidates
     seed = _seed(inputs, prepared)
-    draws = [int((heights[i] + _gumbel(seed, option.salt)) * _E6) for i, option in enumerate(able)]
+    draws = []
+    for i, option in enumerate(able):
+        # A standard Gumbel number that belongs to (seed, target): -log(-log u), u uniform by a splitmix64 finaliser.
+        x = (seed ^ option.salt) * 0x9E3779B97F4A7C15 & _MASK
+        x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 & _MASK
+        x = (x ^ x >> 27) * 0x94D049BB133111EB & _MASK
+        draws.append(int((heights[i] - log(-log(((x ^ x >> 31) + 0.5) / 18446744073709551616.0))) * _E6))
     return draws, [round(power / whole * _E6) for power in powers]
 
 
 def _seed(inputs: Inputs, prepared: Prepared) -> int:
-    conversation = inputs.facts.conversation
-    if prepared.sticky and conversation:
-        return int.from_bytes(hashlib.blake2b(conversation.encode(), digest_size=8).digest(), "big")
+    if prepared.sticky and inputs.facts.conversation:
+        conversation = inputs.facts.conversation.encode("utf-8", "surrogatepass")
+        return int.from_bytes(hashlib.blake2b(conversation, digest_size=8).digest(), "big")
     return inputs.seed
-
-
-def _gumbel(seed: int, salt: int) -> float:
-    """A standard Gumbel number that belongs to (seed, target): -log(-log u), u uniform from a splitmix64 finaliser."""
-    x = (seed ^ salt) * 0x9E3779B97F4A7C15 & _MASK
-    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 & _MASK
-    x = (x ^ x >> 27) * 0x94D049BB133111EB & _MASK
-    x ^= x >> 31
-    return -log(-log((x + 0.5) / 18446744073709551616.0))

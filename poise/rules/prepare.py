@@ -12,6 +12,7 @@ from poise.decision import Drop
 from poise.policy import Policy
 from poise.request import Facts
 
+NO_BOUND = 1 << 62
 _FACT = re.compile(r"\bfacts\.([a-z_]+)")
 
 
@@ -30,12 +31,16 @@ class When(NamedTuple):
 
 
 class Option(NamedTuple):
-    """One candidate's constants. Prices are micro-USD per token (= USD per million tokens); -1 where unknown."""
+    """One candidate's constants. Prices are micro-USD per token (= USD per million tokens); -1 where unknown.
 
-    index: int
+    plain: nothing static drops it and it has no condition. Token bounds that are unknown stand as NO_BOUND.
+    """
+
+    candidate: int
     bit: int
     model: str
     salt: int
+    plain: bool
     static: Drop | None
     when: When | None
     place: int
@@ -53,7 +58,7 @@ class Option(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """A policy's options in candidate order, and its weights in millionths of their sum."""
+    """A policy's options by target id (so ties break by it), and its weights in millionths of their sum."""
 
     policy: Policy
     digest: bytes
@@ -88,14 +93,15 @@ def prepare(policy: Policy) -> Prepared:
     weights = policy.choose.weights
     total = weights.health + weights.latency + weights.load + weights.cost
     scale = 1_000_000 / total if total > 0 else 0.0
+    by_id = sorted(range(len(policy.candidates)), key=lambda i: policy.candidates[i].target.id)
     return Prepared(
         policy=policy,
         digest=policy.digest,
-        options=tuple(_option(policy, i) for i in range(len(policy.candidates))),
-        w_health=round(weights.health * scale),
-        w_latency=round(weights.latency * scale),
-        w_load=round(weights.load * scale),
-        w_cost=round(weights.cost * scale),
+        options=tuple(_option(policy, i) for i in by_id),
+        w_health=int(weights.health * scale),  # cut, not rounded: the sum must not pass one million
+        w_latency=int(weights.latency * scale),
+        w_load=int(weights.load * scale),
+        w_cost=int(weights.cost * scale),
         mode=policy.choose.mode,
         spread=policy.choose.spread,
         sticky=policy.choose.stick == "conversation",
@@ -113,16 +119,17 @@ def _option(policy: Policy, index: int) -> Option:
     elif policy.choose.mode == "split" and candidate.share <= 0:
         static = Drop.POLICY
     return Option(
-        index=index,
+        candidate=index,
         bit=1 << index,
         model=target.model,
         salt=salt_of(target.id),
+        plain=static is None and not candidate.when,
         static=static,
         when=compile_when(candidate.when) if candidate.when else None,
         place=candidate.place,
         share=candidate.share,
-        context_tokens=can.context_tokens or 0,
-        output_tokens=can.output_tokens or 0,
+        context_tokens=can.context_tokens or NO_BOUND,
+        output_tokens=can.output_tokens or NO_BOUND,
         tools=can.tools is not False,
         lacks=frozenset(lacks),
         surfaces=_surfaces(can.embeddings),

@@ -59,7 +59,9 @@ def read(status: int, headers: dict[bytes, bytes], body: bytes) -> AttemptFailed
         if 300 <= status < 400:
             by_status = Failure.MALFORMED  # redirects are never followed: the key would go to another origin
     text = inner.message or body[:200].decode(errors="replace") or f"status {status}, no body"
-    return AttemptFailed(named or by_status, text, status=status, retry_after_s=retry_after_s(headers))
+    return AttemptFailed(
+        named or by_status, text, status=status, retry_after_s=retry_after_s(headers), code=str(inner.code or "")
+    )
 
 
 def retry_after_s(headers: dict[bytes, bytes]) -> float | None:
@@ -81,6 +83,8 @@ def body(error: Error, decision: str) -> bytes:
     """An error in OpenAI's shape. code is stable; decision names the record that explains it ('' where there is none)."""
     message = f"{error.text}. Hint: {error.hint}" if error.hint else error.text
     inner: dict[str, object] = {"message": message, "type": CODES[error.code].kind, "param": None, "code": error.code}
+    if error.vendor_code:  # stock clients test for the vendor's own code, context_length_exceeded for one
+        inner["code"], inner["poise_code"] = error.vendor_code, error.code
     if decision:
         inner["decision"] = decision
     return _encode({"error": inner})

@@ -1,0 +1,129 @@
+"""The command line. stdout is data, stderr is talk. Each command imports what it needs when it runs: start-up is felt."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="poise",
+    help="Dynamic model serving: one endpoint in front of every model, with every decision explained.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+ConfigFile = Annotated[Path | None, typer.Argument(help="The configuration; ./poise.yaml by default.", show_default=False)]
+DataFolder = Annotated[Path, typer.Option("--data", help="The folder of the embedded store.")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
+
+
+def _done(code: int) -> None:
+    raise typer.Exit(code)
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(help="Where to write.")] = Path("poise.yaml"),
+    demo: Annotated[bool, typer.Option("--demo", help="Point it at simulated upstreams.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite.")] = False,
+) -> None:
+    """Write a commented poise.yaml for the keys found in the environment, or a demo one."""
+    from poise.edge import cli_config
+
+    _done(cli_config.init(file, demo, force))
+
+
+@app.command()
+def check(
+    file: ConfigFile = None,
+    show: Annotated[bool, typer.Option("--print", help="Print the merged result and where each value came from.")] = False,
+    json: AsJson = False,
+) -> None:
+    """List every error and warning of a configuration at once."""
+    from poise.edge import cli_config
+
+    _done(cli_config.check(file, show, json))
+
+
+@app.command()
+def serve(
+    file: ConfigFile = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Worker processes.")] = 1,
+) -> None:
+    """Run. Prints one line per listening address when ready; SIGTERM drains."""
+    from poise.edge import supervisor
+
+    _done(supervisor.run(file, workers=workers))
+
+
+@app.command()
+def reload(data: DataFolder = Path(".poise")) -> None:
+    """Make a running server read its configuration again: everything at once or nothing."""
+    from poise.edge import supervisor
+
+    _done(supervisor.reload(data))
+
+
+@app.command()
+def status(
+    data: DataFolder = Path(".poise"),
+    once: Annotated[bool, typer.Option("--once", help="Print once and exit.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Show workflows (objective against attained), targets, health, rates and cost."""
+    from poise.edge import cli_store
+
+    _done(cli_store.status(data, json, once))
+
+
+@app.command()
+def explain(
+    ref: Annotated[str, typer.Argument(help="A decision id, or 'last'.")] = "last",
+    data: DataFolder = Path(".poise"),
+    conversation: Annotated[str, typer.Option("--conversation", help="The newest decision of a conversation.")] = "",
+    json: AsJson = False,
+) -> None:
+    """Show one Decision: facts, candidates and why not the others, signals, attempts, outcome, cost, and what would have flipped it."""
+    from poise.edge import cli_store
+
+    _done(cli_store.explain(ref, data, conversation, json))
+
+
+@app.command()
+def replay(
+    refs: Annotated[list[str] | None, typer.Argument(help="Decision ids.", show_default=False)] = None,
+    data: DataFolder = Path(".poise"),
+    last: Annotated[int, typer.Option("--last", min=0, help="The newest N decisions.")] = 0,
+    every: Annotated[bool, typer.Option("--all", help="Every stored decision.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Choose again on recorded inputs. Exits 0 identical, 1 different, 3 decided by other rules."""
+    from poise.edge import cli_store
+
+    _done(cli_store.replay(refs or [], data, last=last, every=every, json_=json))
+
+
+@app.command()
+def demo() -> None:
+    """See it work on this machine alone, with simulated upstreams in two regions, and what to try next."""
+    from poise.edge import demo as story
+
+    _done(story.main())
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def bench(context: typer.Context) -> None:
+    """Measure Poise beside nginx, haproxy and sglang-router."""
+    from poise.sim import bench as side_by_side
+
+    _done(side_by_side.main(context.args))
+
+
+def main() -> None:
+    """Entry point of the ``poise`` command."""
+    sys.exit(app())

@@ -1,0 +1,74 @@
+"""What the file may say and this version does not do: refused by name, never ignored. A version that does it removes its row."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import NamedTuple
+
+from poise.edge.config.node import Mapping, Node, Scalar, Sequence, show
+from poise.edge.config.problem import Findings
+
+
+class NotYet(NamedTuple):
+    """A setting's path, with * for one name, ** for any number, {a,b} for alternatives; the values meant; what it is."""
+
+    path: str
+    values: str
+    what: str
+
+
+NOT_YET: tuple[NotYet, ...] = (
+    NotYet("data", "postgresql://*", "the Postgres store"),
+    NotYet("observe", "*", "export of traces and metrics"),
+    NotYet("models.*", "*", "a model that Poise itself runs"),
+    NotYet("providers.*.vendor", "anthropic", "the Anthropic messages dialect"),
+    NotYet("providers.*.vendor", "gemini", "the Gemini dialect"),
+    NotYet("providers.*.vendor", "vertex", "the Vertex AI dialects"),
+    NotYet("providers.*.vendor", "bedrock", "the Bedrock dialect"),
+    NotYet("providers.*.vendor", "azure", "the Azure OpenAI dialect"),
+    NotYet("providers.*.vendor", "cohere", "the Cohere dialect"),
+    NotYet("providers.*.vendor", "watsonx", "the watsonx dialect"),
+    NotYet("providers.*.vendor", "open-inference", "the Open Inference Protocol"),
+    NotYet("{profiles,workflows}.*.postures.*", "*", "a posture"),
+    NotYet("{profiles,workflows}.*.cache", "*", "a cache of answers"),
+    NotYet("{profiles,workflows}.*.review", "*", "review by a person"),
+    NotYet("{profiles,workflows}.*.hold", "*", "holding answers back"),
+    NotYet("{profiles,workflows}.*.recover.hedge", "*", "hedging"),
+    NotYet("{profiles,workflows}.*.recover.stream", "restart", "restarting a broken stream"),
+    NotYet("{profiles,workflows}.*.recover.stream", "continue", "continuing a broken stream"),
+    NotYet("{profiles,workflows}.*.recover.stream", "[*", "a list of ways to repair a broken stream"),
+)
+
+
+def refuse(root: Node, findings: Findings) -> None:
+    """Tell of every setting in the tree that this version does not do."""
+    _walk(root, (), findings)
+
+
+def row_for(path: tuple[str, ...], value: str) -> NotYet | None:
+    """The row that a setting falls under, if any."""
+    for row in NOT_YET:
+        if _compiled(row.path).fullmatch(".".join(path)) and fnmatchcase(value, row.values.replace("[", "[[]")):
+            return row
+    return None
+
+
+def _walk(node: Node, path: tuple[str, ...], findings: Findings) -> None:
+    if isinstance(node, Scalar) and node.value is None:
+        return  # the same as not being there
+    value = str(node.value) if isinstance(node, Scalar) else "[list]" if isinstance(node, Sequence) else "{mapping}"
+    row = row_for(path, value) if path else None
+    if row is not None:
+        text = f"is {row.what}: not yet in this version"
+        findings.error(node.place, ".".join(path), show(node), text, "take it out for now; nothing is silently ignored")
+    elif isinstance(node, Mapping):
+        for name, item in node.items.items():
+            _walk(item, (*path, name.replace(".", "\0")), findings)
+
+
+@cache
+def _compiled(path: str) -> re.Pattern[str]:
+    pattern = re.escape(path).replace(r"\*\*", ".*").replace(r"\*", r"[^.]*")
+    return re.compile(re.sub(r"\\\{([^}]*)\\\}", lambda m: f"({m[1].replace(',', '|')})", pattern), re.DOTALL)

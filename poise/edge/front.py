@@ -1,0 +1,246 @@
+"""What a message asks for and whether its sender may: routes, keys, facts. Speaks HTTP to the left, requests to the right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+
+import msgspec
+
+from poise.clock import Clock
+from poise.decision import Outcome
+from poise.edge.http.message import Message
+from poise.edge.http.reply import Reply
+from poise.edge.snapshot import Grant, Snapshot, hash_secret
+from poise.errors import Error
+from poise.path.fleet import Route
+from poise.path.service import Recorder, Request, Service, Sink
+from poise.request import Facts
+from poise.wire.call import Call
+from poise.wire.openai import OpenAI
+
+_SURFACES = {b"/v1/chat/completions": "chat", b"/v1/embeddings": "embeddings"}
+_MODELS = b"/v1/models"
+_MODEL = b"/v1/models/"
+_FORWARDED = (b"openai-beta", b"idempotency-key", b"traceparent", b"tracestate")
+_PRIORITIES = ("interactive", "standard", "background")
+_UNITS_US = {"us": 1, "ms": 1000, "s": 1_000_000, "m": 60_000_000}
+MAX_FACT_CHARS = 256
+MAX_LABELS = 16
+MAX_KNOWN = 4096
+
+
+class Front:
+    """Turns messages into requests. snapshot and routes are replaced together on reload; a request keeps what it began with."""
+
+    def __init__(
+        self,
+        serve: Service[Request, Sink, Outcome],
+        recorder: Recorder,
+        clock: Clock,
+        load: Callable[[Snapshot], dict[str, Route]],
+        snapshot: Snapshot,
+    ) -> None:
+        self._serve = serve
+        self._recorder = recorder
+        self._clock = clock
+        self._load = load
+        self._dialect = OpenAI()
+        self.update(snapshot)
+
+    def update(self, snapshot: Snapshot) -> None:
+        """From now on serve by this snapshot."""
+        self._routes = self._load(snapshot)
+        self._snapshot = snapshot
+        self._models: dict[str, bytes] = {}
+        # Whole header values that were found good, so as many as there are keys (times spellings of Bearer and spaces).
+        self._known: dict[bytes | None, Grant] = {}
+
+    # -- what the server asks ---------------------------------------------------------------------------------------
+
+    def screen(self, message: Message) -> None:
+        """Route and key, before a body is read."""
+        try:
+            self._route(message)
+            message.grant = self._grant(message)
+        except Error as error:
+            message.refusal = error
+
+    def answer(self, message: Message, reply: Reply) -> Coroutine[object, None, object] | None:
+        """Raises Error where the request is not to be served."""
+        grant = message.grant
+        assert grant is not None
+        if message.method == b"GET":
+            self._list_models(message, reply, grant)
+            return None
+        return self._serve(self._request(message, reply, grant), reply)
+
+    def error_body(self, error: Error, decision: str, path: bytes) -> bytes:
+        """An error in the caller's dialect; there is one so far."""
+        return self._dialect.error_body(error, decision)
+
+    def error_event(self, error: Error, decision: str) -> bytes:
+        """An error inside a stream."""
+        return self._dialect.error_event(error, decision)
+
+    def turned_away(self, error: Error, decision: int) -> None:
+        """Keep the record of a request that was refused before a decision."""
+        self._recorder.refused(decision, error.code, "", "", error.status)
+
+    # -- from message to request ------------------------------------------------------------------------------------------
+
+    def _route(self, message: Message) -> None:
+        path, method = message.path, message.method
+        if path in _SURFACES and method == b"POST":
+            return
+        known = path in _SURFACES or path == _MODELS or path.startswith(_MODEL)
+        if not known:
+            shown = path[:100].decode("ascii")
+            raise Error("not_found", f"there is nothing at {shown}", hint="try /v1/chat/completions, /v1/embeddings or /v1/models")
+        wanted = b"POST" if path in _SURFACES else b"GET"
+        if method != wanted:
+            raise Error("method_not_allowed", f"{method.decode('ascii', 'replace')} is not for this path", hint=f"use {wanted.decode()}")
+
+    def _grant(self, message: Message) -> Grant:
+        snapshot = self._snapshot
+        given = message.headers.get(b"authorization")
+        known = self._known.get(given)
+        if known is not None:
+            return known
+        if given is not None and given[:7].lower() == b"bearer ":
+            name = snapshot.keys.get(hash_secret(given[7:].strip(), snapshot.salt))
+            if name is not None:
+                grant = snapshot.grants[name]
+                if len(self._known) < MAX_KNOWN:
+                    self._known[given] = grant
+                return grant
+        if snapshot.open_grant:
+            return snapshot.grants[snapshot.open_grant]
+        text = "no key was sent" if given is None else "this key is not known"
+        raise Error("invalid_api_key", text, hint="send 'authorization: Bearer <key>' with a key of poise.yaml")
+
+    def _request(self, message: Message, reply: Reply, grant: Grant) -> Request:
+        arrived_us = self._clock.now_us()
+        call = self._dialect.read_call(_SURFACES[message.path], message.whole_body())
+        route = self._routes.get(call.model)
+        scope = grant.scopes.get(call.model)
+        if route is None or scope is None:
+            raise self._unknown(call.model, grant, known=route is not None)
+        headers = message.headers
+        policy = route.policy
+        deadline_us = policy.objective.deadline_us
+        if message.marked and (said := headers.get(b"x-poise-deadline")) is not None:
+            deadline_us = min(deadline_us, duration_us(said, "x-poise-deadline"))
+        forward = b""
+        for name in _FORWARDED:
+            if name in headers:
+                forward += b"%b: %b\r\n" % (name, headers[name])
+        facts = self._facts(message, call, route, grant.name, scope)
+        return Request(reply.decision, call, facts, route, self._dialect, arrived_us, arrived_us + deadline_us, forward)
+
+    def _facts(self, message: Message, call: Call, route: Route, key: str, scope: int) -> Facts:
+        headers = message.headers
+        policy = route.policy
+        conversation = channel = ""
+        user = call.user
+        priority: str = policy.priority
+        labels: dict[str, str] = {}
+        if message.marked:
+            conversation = _fact(headers, b"x-poise-conversation")
+            channel = _fact(headers, b"x-poise-channel")
+            user = _fact(headers, b"x-poise-user") or user
+            priority = _priority(headers, priority)
+            labels = _labels(message)
+        return Facts(
+            policy.workflow,
+            call.surface,
+            call.tokens,
+            call.max_output,
+            call.modalities,
+            call.tools,
+            call.stream,
+            call.json_output,
+            key,
+            scope,
+            conversation,
+            channel,
+            user,
+            labels,
+            priority,
+        )
+
+    def _unknown(self, model: str, grant: Grant, *, known: bool) -> Error:
+        names = sorted(grant.scopes)
+        shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+        hint = f"this key may use: {shown or 'nothing'}"
+        if known:
+            return Error("key_not_allowed", f"this key may not use {model[:100]!r}", hint=hint)
+        return Error("unknown_model", f"there is no model or workflow {model[:100]!r}", hint=hint)
+
+    def _list_models(self, message: Message, reply: Reply, grant: Grant) -> None:
+        headers = b"content-type: application/json\r\n"
+        if message.path == _MODELS:
+            body = self._models.get(grant.name)
+            if body is None:
+                rows = [self._model(name) for name in sorted(grant.scopes)]
+                body = self._models[grant.name] = msgspec.json.encode({"object": "list", "data": rows})
+            reply.whole(200, headers, body)
+            return
+        name = message.path.removeprefix(_MODEL).decode("ascii")
+        if name not in grant.scopes:
+            raise self._unknown(name, grant, known=False)
+        reply.whole(200, headers, msgspec.json.encode(self._model(name)))
+
+    def _model(self, name: str) -> dict[str, object]:
+        policy = self._routes[name].policy
+        return {
+            "id": name,
+            "object": "model",
+            "created": 0,
+            "owned_by": policy.owner or "poise",
+            "candidates": [candidate.target.id for candidate in policy.candidates],
+        }
+
+
+def duration_us(raw: bytes, name: str) -> int:
+    """``5s``, ``800ms`` as microseconds. Raises Error invalid_field."""
+    text = raw.decode("ascii", "replace").strip()
+    for unit, scale in sorted(_UNITS_US.items(), key=lambda pair: -len(pair[0])):
+        number = text.removesuffix(unit)
+        if number != text and number.replace(".", "", 1).isdigit() and len(number) < 12:
+            return int(float(number) * scale)
+    raise Error("invalid_field", f"{name} is {text[:40]!r}, not a duration", hint="send 800ms, 5s or 2m")
+
+
+def _fact(headers: dict[bytes, bytes], name: bytes) -> str:
+    raw = headers.get(name, b"")
+    if len(raw) > MAX_FACT_CHARS:
+        raise Error("invalid_field", f"{name.decode()} has {len(raw)} bytes, at most {MAX_FACT_CHARS}", hint="shorten it")
+    return raw.decode("utf-8", "replace")
+
+
+def _priority(headers: dict[bytes, bytes], own: str) -> str:
+    """A caller may lower its priority, never raise it."""
+    raw = headers.get(b"x-poise-priority")
+    if raw is None:
+        return own
+    asked = raw.decode("ascii", "replace")
+    if asked not in _PRIORITIES:
+        raise Error("invalid_field", f"x-poise-priority is {asked[:40]!r}", hint=f"send one of {', '.join(_PRIORITIES)}")
+    return max(asked, own, key=_PRIORITIES.index)
+
+
+def _labels(message: Message) -> dict[str, str]:
+    first = message.headers.get(b"x-poise-label")
+    if first is None:
+        return {}
+    labels: dict[str, str] = {}
+    for raw in (first, *message.labels):
+        for pair in raw.split(b","):
+            name, equals, value = pair.strip().decode("utf-8", "replace").partition("=")
+            if not equals or not name or len(pair) > MAX_FACT_CHARS or len(labels) >= MAX_LABELS:
+                hint = f"send k=v, at most {MAX_LABELS} of {MAX_FACT_CHARS} bytes"
+                raise Error("invalid_field", f"x-poise-label {pair[:40]!r} is not a label", hint=hint)
+            labels[name] = value
+    return labels
+
+

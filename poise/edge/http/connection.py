@@ -1,0 +1,288 @@
+"""One client connection: bytes in, messages out, answers in order.
+
+The parser runs ahead of the answers (pipelining), but only MAX_PIPELINED messages far. While an answer is under way
+the socket is read on, because only reading shows that the client has gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, cast
+
+import httptools
+
+from poise.edge.http.message import Message
+from poise.edge.http.reply import Reply
+from poise.errors import Error
+
+if TYPE_CHECKING:
+    from poise.edge.http.server import Server
+
+MAX_PIPELINED = 32
+HIGH_WATER_BYTES = 64 * 1024  # above this a client counts as slow and its upstream is not read; a whole event may come on top
+LINGER_S = 1.0  # after a refusal the rest of what is being sent is thrown away this long, so the client can read the answer
+LINGER_BYTES = 1024 * 1024
+CHUNK_OVERHEAD_BYTES = 4096  # framing allowed beyond the body: chunk extensions and one-byte chunks are an attack on CPU
+
+
+class Connection(asyncio.Protocol):
+    """Server side of one socket."""
+
+    __slots__ = (
+        "_lingered",
+        "_message",
+        "_parser",
+        "_queue",
+        "_raw",
+        "_reply",
+        "_refused",
+        "_served",
+        "_transport",
+        "lingering",
+        "paused",
+        "server",
+        "since_s",
+        "stalled_s",
+    )
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.paused = False
+        self.lingering = False
+        self.since_s = server.now_s  # when the state it is in began: idle, reading a head, reading a body
+        self.stalled_s = 0.0
+        self._parser = httptools.HttpRequestParser(self)
+        self._message: Message | None = None
+        self._queue: deque[Message] = deque()
+        self._reply: Reply | None = None
+        self._refused = False
+        self._served = False
+        self._raw = 0
+        self._lingered = 0
+        self._transport: asyncio.Transport | None = None
+
+    # -- asyncio --------------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = tcp = cast("asyncio.Transport", transport)  # uvloop's own class has no common ancestor
+        tcp.set_write_buffer_limits(high=HIGH_WATER_BYTES)
+        self.server.joined(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused:
+            self._lingered += len(data)
+            if self._lingered > LINGER_BYTES:
+                self.abort()
+            return
+        if self._message is None:
+            self.since_s = self.server.now_s
+            self._raw = 0
+        self._raw += len(data)
+        try:
+            self._parser.feed_data(data)
+            self._check_pace()
+        except httptools.HttpParserUpgrade:
+            self._refuse(Error("upgrade_refused", "this server speaks HTTP/1.1 only", hint="do not send Upgrade"))
+        except httptools.HttpParserCallbackError as wrapped:
+            cause = wrapped.__context__
+            if not isinstance(cause, Error):
+                raise
+            self._refuse(cause)
+        except httptools.HttpParserError as bad:
+            self._refuse(Error("bad_framing", f"this is not HTTP/1.1: {bad}", hint="see RFC 9112"))
+
+    def eof_received(self) -> bool:
+        """A client that stops sending is taken for gone, as nginx does."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.server.left(self)
+        self._queue.clear()
+        if self._message is not None:
+            self.server.release(self._message)
+            self._message = None
+        reply = self._reply
+        if reply is not None:
+            reply.drained()
+            if not reply.done:
+                self.server.gone(reply)
+
+    def pause_writing(self) -> None:
+        self.paused = True
+        self.stalled_s = self.server.now_s
+        if self._reply is not None:
+            self._reply.pause()
+
+    def resume_writing(self) -> None:
+        self.paused = False
+        if self._reply is not None:
+            self._reply.resume()
+
+    # -- the parser ---------------------------------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        """A message starts."""
+        self._message = Message()
+
+    def on_url(self, url: bytes) -> None:
+        """Part of the request target."""
+        if self._message is not None:
+            self._message.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header line; a trailer, where the head is complete."""
+        message = self._message
+        assert message is not None
+        if message.path:
+            raise Error("bad_framing", "trailers are not read", hint="send no trailers")
+        message.add(name, value, self.server.limits)
+
+    def on_headers_complete(self) -> None:
+        """The head is there: refuse what can be refused before a body is read."""
+        message = self._message
+        assert message is not None
+        parser = self._parser
+        server = self.server
+        message.check_head(parser.get_http_version(), parser.get_method(), server.limits)
+        message.keep_alive = parser.should_keep_alive()
+        server.screen(message)
+        if message.expects:
+            if message.refusal is not None:
+                raise message.refusal
+            if self._reply is None or self._reply.done:
+                self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self.since_s = server.now_s
+
+    def on_body(self, data: bytes) -> None:
+        """Part of the body."""
+        message = self._message
+        assert message is not None
+        message.grow(data, self.server.limits)
+        self.server.hold(message, len(data))
+
+    def on_message_complete(self) -> None:
+        """The message is whole: answer it, or queue it behind the one being answered."""
+        message = self._message
+        assert message is not None
+        self._message = None
+        self.since_s = self.server.now_s
+        self._raw = 0
+        if self._reply is not None and not self._reply.done:
+            if len(self._queue) >= MAX_PIPELINED:
+                raise Error("bad_request", f"more than {MAX_PIPELINED} pipelined requests", hint="wait for answers")
+            self._queue.append(message)
+            return
+        self._serve(message)
+
+    # -- answering ----------------------------------------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        """Bytes to the client, unless it is gone."""
+        transport = self._transport
+        if transport is not None and not transport.is_closing():
+            transport.write(data)
+
+    def unsent(self) -> int:
+        """Bytes that the kernel has not taken yet; 0 where the client is gone."""
+        transport = self._transport
+        return 0 if transport is None or transport.is_closing() else transport.get_write_buffer_size()
+
+    def answered(self, reply: Reply) -> None:
+        """The answer is written: next one, or close."""
+        if not reply.keep_alive or self._refused:
+            if self._refused or self._message is not None:
+                self._linger()
+            else:
+                self.close()
+            return
+        self.since_s = self.server.now_s
+        self._served = True
+        if self._queue:
+            self.server.loop.call_soon(self._next)
+
+    def _next(self) -> None:
+        if self._queue and not (self._transport is None or self._transport.is_closing()):
+            self._serve(self._queue.popleft())
+
+    def _serve(self, message: Message) -> None:
+        reply = Reply(
+            self,
+            keep_alive=message.keep_alive,
+            chunked=message.version != "1.0",
+            decision=self.server.next_id(),
+        )
+        self._reply = reply
+        self.server.serve(message, reply)
+
+    def _check_pace(self) -> None:
+        """Framing that outweighs what it frames is an attack on CPU; a head without end is one on memory."""
+        message = self._message
+        if message is None:
+            return
+        limits = self.server.limits
+        if not message.path:
+            if self._raw > limits.header_bytes + 16_384:
+                raise Error("headers_too_large", f"the head has over {limits.header_bytes} bytes", hint="send less")
+        elif self._raw > 8 * message.size + message.head_bytes + CHUNK_OVERHEAD_BYTES + len(message.url) * 2 + 65_536:
+            raise Error("bad_framing", "chunk framing outweighs the body", hint="send larger chunks")
+
+    def _refuse(self, error: Error) -> None:
+        """Answer what cannot be understood, then close: nothing that follows on this connection can be trusted."""
+        if self._refused:
+            return
+        self._refused = True
+        if self._message is not None:
+            self.server.release(self._message)
+            self._message = None
+        if self._reply is not None and not self._reply.done:
+            self._reply.keep_alive = False  # an answer is under way: it is finished, then the connection closes
+            self._queue.clear()
+            return
+        reply = Reply(self, keep_alive=False, chunked=True, decision=self.server.next_id())
+        self._reply = reply
+        self.server.refuse(error, reply)
+
+    def _linger(self) -> None:
+        if not self.lingering:
+            self.lingering = True
+            self.since_s = self.server.now_s
+            if self._transport is not None and self._transport.can_write_eof():
+                self._transport.write_eof()
+
+    # -- the sweep ------------------------------------------------------------------------------------------------------
+
+    def sweep(self, now_s: float) -> None:
+        """Look at the bounds in time. Called once a second."""
+        limits = self.server.limits
+        age_s = now_s - self.since_s
+        if self.lingering:
+            if age_s > LINGER_S:
+                self.abort()
+        elif self.paused and now_s - self.stalled_s > limits.write_stall_s:
+            self.server.count("client_too_slow")
+            self.abort()
+        elif self._message is not None and not self._message.path:
+            if age_s > limits.header_s:
+                self._refuse(Error("request_timeout", f"no complete head within {limits.header_s:g} s", hint="send faster"))
+        elif self._message is not None:
+            if age_s > limits.header_s and self._message.size < age_s * limits.body_bytes_per_s:
+                text = f"the body came slower than {limits.body_bytes_per_s} bytes/s"
+                self._refuse(Error("request_timeout", text, hint="send faster"))
+        elif self.idle and age_s > (limits.idle_s if self._served else limits.header_s):
+            self.close()
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is being read or answered."""
+        return self._message is None and (self._reply is None or self._reply.done) and not self._queue
+
+    def close(self) -> None:
+        """Close after what is written has been sent."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self._transport is not None:
+            self._transport.abort()

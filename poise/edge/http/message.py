@@ -1,0 +1,138 @@
+"""A client's message as it arrives: its head checked line by line, its body counted.
+
+llhttp parses; what it lets through and we do not want - two ways to frame a body, names with ``_``, odd hosts - is
+refused here, so that nothing behind us can read the same bytes in another way.
+"""
+
+from __future__ import annotations
+
+import re
+
+from poise.edge.snapshot import Grant, Limits
+from poise.errors import Error
+
+MAX_TARGET_BYTES = 8192
+_HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?\Z")
+_PATH = re.compile(rb"/[!-~]*\Z")
+_LENGTH = re.compile(rb"[0-9]{1,18}\Z")
+_BAD_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_ONCE = frozenset({b"host", b"content-length", b"transfer-encoding", b"authorization", b"content-type", b"expect"})
+_SEEN_HOSTS = 64
+_REASONS = 64  # characters of a bad value that an error repeats
+
+_seen: set[bytes] = set()  # hosts that were found well-formed: the same few come with every request
+
+
+class Message:
+    """One request: head fields in lower case, body chunks, and how it wants to be answered."""
+
+    __slots__ = ("body", "expects", "grant", "head_bytes", "headers", "keep_alive", "labels", "method", "path", "marked", "refusal", "size", "url", "version")
+
+    def __init__(self) -> None:
+        self.method = b""
+        self.url = b""
+        self.path = b""
+        self.headers: dict[bytes, bytes] = {}
+        self.labels: list[bytes] = []
+        self.body: list[bytes] = []
+        self.size = 0
+        self.head_bytes = 0
+        self.keep_alive = True
+        self.expects = False
+        self.refusal: Error | None = None
+        self.grant: Grant | None = None
+        self.marked = False  # an x-poise-* header stands in it
+        self.version = "1.1"
+
+    def add(self, name: bytes, value: bytes, limits: Limits) -> None:
+        """One header line. Raises Error headers_too_large, bad_header."""
+        name = name.lower()
+        self.head_bytes += len(name) + len(value) + 4
+        headers = self.headers
+        if self.head_bytes > limits.header_bytes or len(headers) + len(self.labels) >= limits.header_count:
+            bounds = f"at most {limits.header_count} lines and {limits.header_bytes} bytes"
+            raise Error("headers_too_large", f"too many headers: {bounds}", hint="send fewer or shorter headers")
+        if name.startswith(b"x-poise-"):
+            self.marked = True
+        if b"_" in name:
+            raise Error("bad_header", f"header name {show(name)} holds '_'", hint="use '-': proxies read '_' in two ways")
+        if not value.isalnum() and _BAD_VALUE.search(value) is not None:
+            raise Error("bad_header", f"header {show(name)} holds a control character", hint="send text")
+        if name in headers:
+            if name in _ONCE:
+                raise Error("bad_header", f"header {show(name)} stands twice", hint="send it once")
+            if name == b"x-poise-label":
+                self.labels.append(value)
+                return
+            value = headers[name] + b", " + value
+        headers[name] = value
+
+    def check_head(self, version: str, method: bytes, limits: Limits) -> None:
+        """The head is complete. Raises Error: bad_*, uri_too_long, body_too_large, unsupported_encoding, upgrade_refused, expectation_failed."""
+        self.method = method
+        self.version = version
+        headers = self.headers
+        _check_target(self)
+        _check_host(headers.get(b"host"), version)
+        length, coding = headers.get(b"content-length"), headers.get(b"transfer-encoding")
+        if coding is not None and (coding.lower() != b"chunked" or length is not None or version != "1.1"):
+            raise Error("bad_framing", f"transfer-encoding {show(coding)} here is not a plain 'chunked'", hint="send content-length")
+        if length is not None:
+            if _LENGTH.match(length) is None:
+                raise Error("bad_framing", f"content-length {show(length)} is not a number", hint="send digits only")
+            if int(length) > limits.body_bytes:
+                raise too_large(limits)
+        if b"content-encoding" in headers and headers[b"content-encoding"].lower() != b"identity":
+            raise Error("unsupported_encoding", "compressed request bodies are not read", hint="send the body as it is")
+        if b"upgrade" in headers or method == b"CONNECT":
+            raise Error("upgrade_refused", "this server speaks HTTP/1.1 only", hint="do not send Upgrade")
+        expect = headers.get(b"expect")
+        if expect is not None:
+            if expect.lower() != b"100-continue":
+                raise Error("expectation_failed", f"expect {show(expect)} is not known", hint="send 100-continue or nothing")
+            self.expects = True
+
+    def grow(self, data: bytes, limits: Limits) -> None:
+        """The next bytes of the body. Raises Error body_too_large."""
+        self.size += len(data)
+        if self.size > limits.body_bytes:
+            self.body.clear()
+            raise too_large(limits)
+        if self.refusal is None:
+            self.body.append(data)
+
+    def whole_body(self) -> bytes:
+        """The body in one piece."""
+        return self.body[0] if len(self.body) == 1 else b"".join(self.body)
+
+
+def too_large(limits: Limits) -> Error:
+    """The body passed its bound."""
+    return Error("body_too_large", f"the body is larger than {limits.body_bytes} bytes", hint="send less at once")
+
+
+def show(value: bytes) -> str:
+    """A bad value, shortened and printable: no control character reaches a log or a terminal."""
+    return repr(value[:_REASONS].decode("ascii", "backslashreplace"))
+
+
+def _check_target(message: Message) -> None:
+    url = message.url
+    if len(url) > MAX_TARGET_BYTES:
+        raise Error("uri_too_long", f"the request target has {len(url)} bytes, at most {MAX_TARGET_BYTES}", hint="shorten it")
+    if _PATH.match(url) is None:
+        raise Error("bad_request", f"the request target {show(url)} is not a path", hint="send '/v1/...'")
+    message.path = url.partition(b"?")[0]
+
+
+def _check_host(host: bytes | None, version: str) -> None:
+    if host is None:
+        if version == "1.0":
+            return
+        raise Error("bad_host", "there is no host header", hint="HTTP/1.1 needs one")
+    if host in _seen:
+        return
+    if _HOST.match(host) is None:
+        raise Error("bad_host", f"host {show(host)} is not a host name", hint="send 'name' or 'name:port'")
+    if len(_seen) < _SEEN_HOSTS:
+        _seen.add(host)

@@ -1,0 +1,200 @@
+"""The data port: accepts connections, holds their bounds, hands messages to the front and errors back to clients."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from email.utils import formatdate
+from typing import Protocol
+
+from poise.decision import show_id
+from poise.edge.http.connection import Connection
+from poise.edge.http.message import Message
+from poise.edge.http.reply import Reply
+from poise.edge.snapshot import Limits
+from poise.errors import Error
+
+log = logging.getLogger("poise.server")
+
+BACKLOG = 4096
+
+
+class Front(Protocol):
+    """What answers messages; ``edge.front`` provides it."""
+
+    def screen(self, message: Message) -> None:
+        """Look at the head: route and key. Sets message.refusal where it is not to be served."""
+
+    def answer(self, message: Message, reply: Reply) -> Coroutine[object, None, object] | None:
+        """Answer at once (None) or give back the work to do. Raises Error."""
+
+    def error_body(self, error: Error, decision: str, path: bytes) -> bytes:
+        """An error in the caller's dialect."""
+
+    def error_event(self, error: Error, decision: str) -> bytes:
+        """An error inside a stream."""
+
+    def turned_away(self, error: Error, decision: int) -> None:
+        """Keep the record of a request that was refused before a decision."""
+
+
+class Server:
+    """All client connections of one worker. now_s is a coarse clock, good to the sweep's second."""
+
+    def __init__(self, limits: Limits, front: Front, next_id: Callable[[], int], now_s: Callable[[], float]) -> None:
+        # Kept, not asked for: on Python 3.11 each get_running_loop() is a getpid() system call.
+        self.loop = asyncio.get_running_loop()
+        self.limits = limits
+        self.front = front
+        self.next_id = next_id
+        self.read_now_s = now_s
+        self.now_s = now_s()
+        self.draining = False
+        self.date_line = b""
+        self.connections: set[Connection] = set()
+        self.flushing: set[Reply] = set()
+        self.live: set[Reply] = set()
+        self.counts: Counter[str] = Counter()
+        self._body_bytes = 0
+        self._listeners: list[asyncio.Server] = []
+        self.sweep()
+
+    async def listen(self, sock: socket.socket, tls: ssl.SSLContext | None = None) -> asyncio.Server:
+        """Accept on a listening socket, which the server now owns; give it a duplicate to keep one's own."""
+        listener = await self.loop.create_server(lambda: Connection(self), sock=sock, backlog=BACKLOG, ssl=tls)
+        self._listeners.append(listener)
+        return listener
+
+    def stop_listening(self) -> None:
+        """Accept no more; connections that are open stay."""
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+
+    def drain(self) -> None:
+        """Close what is idle and let each answer under way be its connection's last."""
+        self.draining = True
+        self.stop_listening()
+        for connection in list(self.connections):
+            if connection.idle:
+                connection.close()
+
+    # -- called by connections ------------------------------------------------------------------------------------
+
+    def joined(self, connection: Connection) -> None:
+        """A connection was accepted; one too many is closed at once."""
+        if len(self.connections) >= self.limits.connections:
+            self.count("too_many_connections")
+            connection.abort()
+            return
+        self.connections.add(connection)
+
+    def left(self, connection: Connection) -> None:
+        """A connection is gone."""
+        self.connections.discard(connection)
+
+    def screen(self, message: Message) -> None:
+        """The head is complete."""
+        self.front.screen(message)
+
+    def hold(self, message: Message, size: int) -> None:
+        """Count a body's bytes against the worker's bound. Raises Error too_busy."""
+        if message.refusal is None:
+            self._body_bytes += size
+            if self._body_bytes > self.limits.bodies_bytes:
+                text = f"request bodies hold {self.limits.bodies_bytes} bytes already"
+                raise Error("too_busy", text, hint="try again", retry_after_s=1)
+
+    def release(self, message: Message) -> None:
+        """A body is no longer held."""
+        if message.refusal is None:
+            self._body_bytes -= message.size
+
+    def serve(self, message: Message, reply: Reply) -> None:
+        """Answer a complete message."""
+        try:
+            if message.refusal is not None:
+                raise message.refusal
+            work = self.front.answer(message, reply)
+        except Error as error:
+            self.release(message)
+            self.refuse(error, reply, message.path)
+            return
+        if work is None:
+            self.release(message)
+            return
+        self.live.add(reply)
+        reply.task = self.loop.create_task(self._run(work, message, reply))
+
+    def refuse(self, error: Error, reply: Reply, path: bytes = b"") -> None:
+        """Answer with an error, and keep the record of it."""
+        self.front.turned_away(error, reply.decision)
+        self.show(error, reply, path)
+
+    def gone(self, reply: Reply) -> None:
+        """The client went before its answer was complete: stop the work for it."""
+        if reply.task is not None:
+            reply.task.cancel()
+
+    def cut(self, reply: Reply) -> None:
+        """The grace time is over: end an answer in-band."""
+        reply.cut = True
+        self.gone(reply)
+
+    def count(self, what: str) -> None:
+        """One more of something worth a metric."""
+        self.counts[what] += 1
+
+    # -- answering -------------------------------------------------------------------------------------------------
+
+    async def _run(self, work: Coroutine[object, None, object], message: Message, reply: Reply) -> None:
+        try:
+            await work
+        except Error as error:
+            self.show(error, reply, message.path)
+        except asyncio.CancelledError:
+            if not reply.done:
+                reply.keep_alive = False
+                self.show(Error("draining", "this server is shutting down", hint="try again"), reply, message.path)
+        except Exception:
+            log.exception("a request failed inside the gateway", extra={"decision": show_id(reply.decision)})
+            if not reply.done:
+                self.show(Error("internal", "the gateway failed", hint="see its log"), reply, message.path)
+        finally:
+            self.release(message)
+            self.live.discard(reply)
+
+    def show(self, error: Error, reply: Reply, path: bytes) -> None:
+        """An error as an HTTP answer, or inside the stream where one has begun."""
+        if reply.done:
+            return
+        self.counts[error.code] += 1
+        decision = show_id(reply.decision)
+        if reply.started:
+            reply.write(self.front.error_event(error, decision))
+            reply.finish()
+            return
+        headers = b"content-type: application/json\r\n"
+        if error.retry_after_s is not None:
+            headers += b"retry-after: %d\r\n" % error.retry_after_s
+        if error.code == "method_not_allowed":
+            headers += b"allow: GET, POST\r\n"
+        reply.whole(error.status, headers, self.front.error_body(error, decision, path))
+
+    # -- the ticker ----------------------------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Ten times a second: who waits for the kernel."""
+        if self.flushing:
+            self.flushing = {reply for reply in self.flushing if not reply.drained()}
+
+    def sweep(self) -> None:
+        """Once a second: the bounds in time of every connection."""
+        self.now_s = now_s = self.read_now_s()
+        self.date_line = b"date: %b\r\n" % formatdate(now_s, usegmt=True).encode()
+        for connection in list(self.connections):
+            connection.sweep(now_s)

@@ -1,0 +1,226 @@
+"""The data plane of one worker: connections, the request path, the lanes to its targets, and the ticker that looks after them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+from poise import __version__
+from poise.clock import Clock, Timer
+from poise.edge.front import Front
+from poise.edge.http.dial import address_of, dialer_for
+from poise.edge.http.pool import UpstreamPool
+from poise.edge.http.resolve import Resolver
+from poise.edge.http.server import Server
+from poise.edge.recorder import make_recorder
+from poise.edge.snapshot import Endpoint, Snapshot
+from poise.edge.wiring import stack
+from poise.path.fleet import Lane, Route
+from poise.rules.prepare import prepare
+from poise.signal import Board, TargetSignals, WorkerSignals
+from poise.target import Target
+
+TICK_S = 0.1  # how fine the request timers are; the shortest useful one is a second
+SWEEP_EVERY = 10  # ticks between looks at idle connections
+LATE_US = 200_000  # lateness of our own beyond this is taken out of every silence that was measured meanwhile
+_SURFACES = {"chat": b"/chat/completions", "embeddings": b"/embeddings"}
+
+
+class Plane:
+    """One worker's data plane. Everything in it belongs to the running event loop."""
+
+    def __init__(self, snapshot: Snapshot, *, index: int, data: Path, clock: Clock) -> None:
+        self._index = index
+        self._clock = clock
+        self._resolver = Resolver(clock=clock)
+        self._endpoints: dict[str, Endpoint] = {}
+        self._pools: dict[str, UpstreamPool] = {}
+        self._retired: list[UpstreamPool] = []
+        self._lanes: dict[str, Lane] = {}
+        self._last_id = 0
+        self._due_us = 0
+        self._ticks = 0
+        self._lag_us = 0
+        self._timer: Timer | None = None
+        self._recorder = make_recorder(data, index, clock.now_us())
+        self._path = stack(self._recorder, clock)
+        self._front = Front(self._path.admit, self._recorder, clock, self._load, snapshot)
+        self._server = Server(snapshot.limits, self._front, self._next_id, lambda: clock.now_us() / 1e6)
+        self._snapshot = snapshot
+
+    # -- life --------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start the ticker."""
+        self._due_us = self._clock.now_us()
+        self._tick()
+
+    def listen(self, sock: socket.socket) -> Callable[[], None]:
+        """Accept on a duplicate of a listening socket. Returns a function that stops it."""
+        listener = self._snapshot.listener
+        context = _server_context(listener.cert, listener.key) if listener.cert else None
+        task = asyncio.get_running_loop().create_task(self._server.listen(sock.dup(), context))
+
+        def stop() -> None:
+            if task.done() and not task.cancelled():
+                task.result().close()
+            else:
+                task.cancel()
+
+        return stop
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Serve new requests by this snapshot; those under way keep the one they began with."""
+        self._front.update(snapshot)
+        self._server.limits = snapshot.limits
+        self._snapshot = snapshot
+
+    async def drain(self, grace_s: float) -> None:
+        """Accept nothing more, let what is under way end within grace_s, then end it in-band."""
+        self._path.admit.draining = True
+        self._server.drain()
+        end_us = self._clock.now_us() + int(grace_s * 1e6)
+        while self._server.live and self._clock.now_us() < end_us:
+            await self._pause()
+        for reply in list(self._server.live):
+            self._server.cut(reply)
+        while self._server.live:
+            await self._pause()
+
+    async def close(self) -> None:
+        """Let go of sockets, ticker and journal."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._server.stop_listening()
+        for connection in list(self._server.connections):
+            connection.close()
+        for pool in (*self._pools.values(), *self._retired):
+            pool.close()
+        self._resolver.close()
+        self._recorder.close()
+
+    # -- signals ---------------------------------------------------------------------------------------------------
+
+    def adopt_board(self, board: Board) -> None:
+        """Take over control's view of all targets."""
+        others = board.others.get(self._index, ())
+        for i, signals in enumerate(board.signals):
+            lane = self._lanes.get(signals.target)
+            if lane is not None:
+                lane.learn(signals.reading, others[i] if i < len(others) else 0)
+        self._path.decide.board = board
+
+    def signals(self) -> WorkerSignals:
+        """This worker's own view and condition."""
+        counts = dict(self._server.counts)
+        counts["connections"] = len(self._server.connections)
+        counts["in_flight"] = len(self._server.live)
+        return WorkerSignals(
+            self._index,
+            os.getpid(),
+            self._clock.now_us(),
+            self._lag_us,
+            tuple(TargetSignals(name, lane.own()) for name, lane in self._lanes.items()),
+            counts,
+            dict(self._path.decide.stages_us),
+        )
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _next_id(self) -> int:
+        """Time in microseconds, the worker's index (8 bits), 4 bits of nothing: unique, ordered by time, 63 bits."""
+        number = self._clock.now_us() << 12 | self._index << 4
+        if number <= self._last_id:
+            number = self._last_id + 4096
+        self._last_id = number
+        return number
+
+    def _load(self, snapshot: Snapshot) -> dict[str, Route]:
+        """Routes of a snapshot. Lanes and pools of what did not change are kept, with all they have learnt."""
+        pools = dict(self._pools)
+        for name, endpoint in snapshot.endpoints.items():
+            if self._endpoints.get(name) != endpoint:
+                if name in pools:
+                    self._retired.append(pools[name])
+                dialer = dialer_for(endpoint.provider, self._resolver)
+                pools[name] = UpstreamPool(endpoint, dialer=dialer, clock=self._clock)
+        for name in set(pools) - set(snapshot.endpoints):
+            self._retired.append(pools.pop(name))
+        lanes: dict[str, Lane] = {}
+        routes: dict[str, Route] = {}
+        made: dict[bytes, Route] = {}
+        for name, policy in snapshot.policies.items():
+            prepared = prepare(policy)
+            route = made.get(prepared.digest)
+            if route is None:
+                route_lanes = []
+                for candidate in policy.candidates:
+                    target = candidate.target
+                    if target.id not in lanes:
+                        lanes[target.id] = self._lane(target, snapshot.endpoints[target.provider], pools)
+                    route_lanes.append(lanes[target.id])
+                route = made[prepared.digest] = Route(prepared, tuple(route_lanes))
+            routes[name] = route
+        self._pools, self._endpoints, self._lanes = pools, dict(snapshot.endpoints), lanes
+        return routes
+
+    def _lane(self, target: Target, endpoint: Endpoint, pools: dict[str, UpstreamPool]) -> Lane:
+        old = self._lanes.get(target.id)
+        pool = pools[target.provider]
+        if old is not None and old.target == target and old.pool is pool:
+            return old
+        host, base = address_of(endpoint.provider)
+        auth = b"authorization: Bearer %b\r\n" % endpoint.key.encode("latin-1") if endpoint.key else b""
+        head = {
+            surface: b"POST %b%b HTTP/1.1\r\nhost: %b\r\nuser-agent: poise/%b\r\naccept-encoding: identity\r\n"
+            b"content-type: application/json\r\n%b" % (base, path, host, __version__.encode(), auth)
+            for surface, path in _SURFACES.items()
+        }
+        return Lane(target, pool, head, endpoint.key, self._clock)
+
+    def _tick(self) -> None:
+        now_us = self._clock.now_us()
+        self._lag_us = late_us = max(0, now_us - self._due_us)
+        for exchange in list(self._path.call.live):
+            if late_us > LATE_US:
+                exchange.forgive(late_us)
+            exchange.tick(now_us)
+        self._server.tick()
+        self._ticks += 1
+        if self._ticks % SWEEP_EVERY == 0:
+            self._server.sweep()
+            for pool in self._pools.values():
+                pool.sweep(now_us)
+            self._sweep_retired(now_us)
+        self._due_us = self._clock.now_us() + int(TICK_S * 1e6)
+        self._timer = self._clock.later(TICK_S, self._tick)
+
+    def _sweep_retired(self, now_us: int) -> None:
+        for pool in list(self._retired):
+            pool.sweep(now_us)
+            if pool.in_use == 0:
+                pool.close()
+                self._retired.remove(pool)
+
+    async def _pause(self) -> None:
+        """Wait for one tick."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def wake() -> None:
+            if not waiter.done():
+                waiter.set_result(None)
+
+        self._clock.later(TICK_S / 2, wake)
+        await waiter
+
+
+def _server_context(cert: str, key: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(cert, key or None)
+    context.set_alpn_protocols(["http/1.1"])
+    return context

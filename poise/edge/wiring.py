@@ -1,0 +1,38 @@
+"""The request path, as one list. Behaviour that is not on it does not exist."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from poise.clock import Clock
+from poise.path.admit import Admit
+from poise.path.balance import Balance
+from poise.path.call import Call
+from poise.path.decide import Decide
+from poise.path.recover import Recover
+from poise.path.service import Recorder
+
+
+class Stack(NamedTuple):
+    """The path, top first, and the stages that the worker's ticker looks after."""
+
+    admit: Admit
+    decide: Decide
+    call: Call
+
+
+def stack(recorder: Recorder, clock: Clock) -> Stack:
+    """Build the path from the bottom; read it from the top.
+
+    admit    Request             refusing must cost nothing, so it stands above the decision and its record
+    decide   Request -> Plan     one Decision per request, however many attempts follow; settles the outcome
+    recover  Plan -> Attempt     the only stage that tries again; below decide, so retries follow one ranking
+    balance  Attempt -> Dispatch below recover: each attempt may reach another copy of its target
+    call     Dispatch            one exchange; it measures
+    """
+    call = Call(clock)
+    balance = Balance(call)
+    recover = Recover(balance, clock)
+    decide = Decide(recover, recorder, clock)
+    admit = Admit(decide, clock)
+    return Stack(admit, decide, call)

@@ -1,0 +1,25 @@
+"""First stage. Above everything, because refusing must cost nothing: no decision, no record of candidates, no socket."""
+
+from __future__ import annotations
+
+from poise.clock import Clock
+from poise.decision import Outcome
+from poise.errors import Error
+from poise.path.service import Request, Service, Sink
+
+
+class Admit:
+    """Lets a request in or refuses it: drain, time already gone."""
+
+    def __init__(self, below: Service[Request, Sink, Outcome], clock: Clock) -> None:
+        self._below = below
+        self._clock = clock
+        self.draining = False
+
+    async def __call__(self, request: Request, sink: Sink, /) -> Outcome:
+        """Raises Error draining, deadline_exceeded."""
+        if self.draining:
+            raise Error("draining", "this server is shutting down", hint="try again", retry_after_s=1)
+        if request.deadline_us <= self._clock.now_us():
+            raise Error("deadline_exceeded", "the deadline had passed on arrival", hint="allow more time")
+        return await self._below(request, sink)

@@ -1,0 +1,32 @@
+"""Which running copy of the target: binds an attempt to one address and makes the bytes that go there.
+
+A rented target has one address, its provider's; hosted ones will have replicas to weigh here.
+"""
+
+from __future__ import annotations
+
+from poise.path.gate import Gate
+from poise.path.service import Answered, Attempt, Dispatch, Service
+
+
+class Balance:
+    """Attempt to Dispatch."""
+
+    def __init__(self, below: Service[Dispatch, Gate, Answered]) -> None:
+        self._below = below
+
+    async def __call__(self, attempt: Attempt, gate: Gate, /) -> Answered:
+        """Raises AttemptFailed."""
+        request = attempt.plan.request
+        lane = attempt.lane
+        body = request.dialect.upstream_body(request.call, lane.target)
+        # x-client-request-id is OpenAI's own header for this: it names the attempt in the vendor's log as in ours.
+        data = b"%sx-client-request-id: d-%016x.%d\r\n%scontent-length: %d\r\n\r\n%s" % (
+            lane.head[request.call.surface],
+            request.id,
+            attempt.number,
+            request.forward,
+            len(body),
+            body,
+        )
+        return await self._below(Dispatch(attempt, lane, data), gate)

@@ -1,0 +1,67 @@
+"""One exchange with one upstream, and its measurements. At the bottom of the stack; nothing here decides what is next."""
+
+from __future__ import annotations
+
+import asyncio
+
+from poise.clock import Clock
+from poise.errors import AttemptFailed, Failure
+from poise.path.exchange import Exchange
+from poise.path.gate import Gate
+from poise.path.service import Answered, Dispatch
+from poise.path.upstream import Connection
+
+
+class Call:
+    """Sends a dispatch and pushes the answer through the gate."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        # Kept, not asked for: on Python 3.11 each get_running_loop() is a getpid() system call.
+        self._loop = asyncio.get_running_loop()
+        self.live: set[Exchange] = set()
+
+    async def __call__(self, dispatch: Dispatch, gate: Gate, /) -> Answered:
+        """Raises AttemptFailed. Cancelled: the upstream is closed at once."""
+        lane = dispatch.lane
+        lane.in_flight += 1
+        try:
+            connection = lane.pool.take()
+            if connection is None:
+                connection = await self._open(dispatch)
+            exchange = Exchange(dispatch, gate, self._clock)
+            try:
+                return await self._send(connection, exchange, dispatch.data)
+            except AttemptFailed as failure:
+                # A pooled connection may have died of age just then: once, on a fresh one, if no byte had come back.
+                if failure.failure is not Failure.CONNECT or exchange.status or not connection.reused:
+                    raise
+            exchange = Exchange(dispatch, gate, self._clock)
+            return await self._send(await self._open(dispatch), exchange, dispatch.data)
+        finally:
+            lane.in_flight -= 1
+
+    async def _open(self, dispatch: Dispatch) -> Connection:
+        attempt = dispatch.attempt
+        request = attempt.plan.request
+        left_us = request.deadline_us - self._clock.now_us()
+        connect_us = min(request.route.policy.timers.connect_us, left_us)
+        if connect_us <= 0:
+            raise AttemptFailed(Failure.TIMEOUT, "no time left to connect")
+        return await dispatch.lane.pool.open(connect_us / 1e6)
+
+    async def _send(self, connection: Connection, exchange: Exchange, data: bytes) -> Answered:
+        exchange.done = done = self._loop.create_future()
+        exchange.connection = connection
+        exchange.gate.attach(connection)
+        self.live.add(exchange)
+        try:
+            connection.send(data, exchange)
+            await done
+        finally:
+            self.live.discard(exchange)
+            exchange.gate.attach(None)
+            if not exchange.over:
+                exchange.over = True
+                connection.close()
+        return exchange.answered()

@@ -1,0 +1,106 @@
+"""What a worker knows at run time of its targets: connections, calls in flight, health and speed."""
+
+from __future__ import annotations
+
+from poise.clock import Clock
+from poise.errors import FAILURES, AttemptFailed, Blame
+from poise.path.upstream import Pool
+from poise.rules import health, latency
+from poise.rules.prepare import Option, Prepared
+from poise.signal import Measure, Reading
+from poise.target import Target
+
+
+class Lane:
+    """One target as this worker sees it. One owner: the worker's event loop.
+
+    head is everything of the upstream request's head that never changes; secret is redacted from what upstreams say.
+    """
+
+    __slots__ = (
+        "_clock",
+        "_theirs",
+        "first_token",
+        "head",
+        "health",
+        "in_flight",
+        "others_in_flight",
+        "pool",
+        "poise_head",
+        "secret",
+        "target",
+        "total",
+    )
+
+    def __init__(self, target: Target, pool: Pool, head: dict[str, bytes], secret: str, clock: Clock) -> None:
+        self.target = target
+        self.pool = pool
+        self.head = head
+        self.secret = secret
+        self.poise_head = b"x-poise-target: " + target.id.encode() + b"\r\n"
+        self.in_flight = 0
+        self.others_in_flight = 0
+        self.health = health.Health()
+        self.first_token = Measure()
+        self.total = Measure()
+        self._theirs: Reading | None = None
+        self._clock = clock
+
+    def reading(self) -> Reading:
+        """This worker's own view, overlaid on the board's: it may only be more careful, and newer measures win."""
+        theirs = self._theirs
+        own = self.health
+        if theirs is None:
+            return Reading(self.in_flight, own.evidence_e6, own.ejected_until_us, self.first_token, self.total)
+        return Reading(
+            self.in_flight + self.others_in_flight,
+            max(own.evidence_e6, theirs.evidence_e6),
+            max(own.ejected_until_us, theirs.ejected_until_us),
+            _newer(self.first_token, theirs.first_token),
+            _newer(self.total, theirs.total),
+        )
+
+    def own(self) -> Reading:
+        """What this worker tells control: nothing that it learnt from the board."""
+        return Reading(
+            self.in_flight, self.health.evidence_e6, self.health.ejected_until_us, self.first_token, self.total
+        )
+
+    def learn(self, theirs: Reading | None, others_in_flight: int) -> None:
+        """Take over the board's view of this target."""
+        self._theirs = theirs
+        self.others_in_flight = others_in_flight
+
+    def succeeded(self, first_token_us: int, total_us: int, now_us: int) -> None:
+        """A complete answer: durations in microseconds, -1 where there was no first token to see."""
+        if self.health.evidence:
+            self.health = health.after_success(self.health)
+        if first_token_us >= 0:
+            self.first_token = latency.add(self.first_token, first_token_us, now_us)
+        self.total = latency.add(self.total, total_us, now_us)
+
+    def failed(self, failure: AttemptFailed, now_us: int) -> None:
+        """A failed attempt. Only the target's own fault counts against it."""
+        if FAILURES[failure.failure].blame is Blame.TARGET:
+            chance = (self._clock.bits64() >> 11) / (1 << 53)
+            self.health = health.after_failure(self.health, now_us, chance)
+
+
+class Route:
+    """A policy ready to serve: its rules prepared, and a lane for each candidate, in the policy's order."""
+
+    __slots__ = ("_options", "lanes", "policy", "prepared")
+
+    def __init__(self, prepared: Prepared, lanes: tuple[Lane, ...]) -> None:
+        self.policy = prepared.policy
+        self.prepared = prepared
+        self.lanes = lanes
+        self._options = {option.candidate: option for option in prepared.options}
+
+    def option(self, index: int) -> Option:
+        """The prepared constants of candidate ``index``."""
+        return self._options[index]
+
+
+def _newer(own: Measure, theirs: Measure) -> Measure:
+    return own if own.at_us >= theirs.at_us else theirs

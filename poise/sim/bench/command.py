@@ -1,0 +1,131 @@
+"""The command: which cases, how often, against whom, and where the results go."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+
+from poise.errors import Error
+from poise.sim.bench import machine, memory, rounds, stopwatch, streams, table
+from poise.sim.bench.chat import chat
+from poise.sim.bench.peers import PEERS, Peer
+from poise.sim.bench.rounds import Limits, Results
+from poise.sim.bench.scene import Scene
+
+CASES = ("chat", "streams", "hold", "hold-tls", "streams-tls", "memory")
+USUAL = ("chat", "streams", "hold", "hold-tls", "streams-tls", "memory")
+_PARTS = {"chat": ("chat-paced", "chat-full", "chat-latency", "chat-start"), "memory": ("memory", "memory-flat")}
+
+
+def main(argv: Sequence[str]) -> int:
+    """``poise bench``: 0 when everything asked for was measured, 1 when a peer or a decision is missing, 2 for misuse."""
+    asked = _parser().parse_args(argv)
+    try:
+        if asked.table:
+            return _show(asked.table, asked.readme)
+        if asked.readme:
+            return _show(asked.out, asked.readme)
+        return _measure(asked)
+    except Error as failed:
+        sys.stderr.write(f"error: {failed}\n")
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="poise bench", description="Poise beside other proxies: one core each, the same load, rounds in turn."
+    )
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"{', '.join(CASES)}; all of them by default")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each peer is measured (default 5)")
+    parser.add_argument("--minutes", type=float, default=0.0, help="memory: also keep the load up that long")
+    parser.add_argument("--peers", nargs="+", metavar="PEER", help=f"of {', '.join(peer.name for peer in PEERS)}")
+    parser.add_argument("--out", type=Path, default=Path("bench/results.json"), help="where the results are kept")
+    parser.add_argument("--home", type=Path, default=Path(".bench"), help="peers' installations and running files")
+    parser.add_argument("--table", type=Path, metavar="RESULTS", help="measure nothing; print the table of a file")
+    parser.add_argument(
+        "--readme", type=Path, metavar="README", help="measure nothing; write the table between its marks"
+    )
+    return parser
+
+
+def _show(results_path: Path, readme: Path | None) -> int:
+    results = rounds.load(results_path)
+    if results is None:
+        raise Error("internal", f"there is no {results_path}", hint="measure first: poise bench")
+    if readme is None:
+        sys.stdout.write(table.markdown(results))
+        return 0
+    readme.write_text(table.rewritten(readme.read_text(encoding="utf-8"), results), encoding="utf-8")
+    return 0
+
+
+def _measure(asked: argparse.Namespace) -> int:
+    cases: list[str] = asked.cases or list(USUAL)
+    unknown = sorted(set(cases) - set(CASES))
+    if unknown:
+        raise Error("internal", f"no case is called {', '.join(unknown)}", hint=f"cases: {', '.join(CASES)}")
+    cores = machine.two_cores()
+    machine.raise_open_files()
+    results = Results(machine=machine.describe(), limits=Limits())
+    home: Path = asked.home.resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    scene = Scene(
+        home=home,
+        cores=cores,
+        rounds=asked.rounds,
+        peers=(),
+        results=results,
+        say=lambda line: print(line, file=sys.stderr, flush=True),
+    )
+    scene.peers = _present(scene, asked.peers)
+    # This process waits, starts and reads on the load core, so that it takes nothing from what is measured.
+    os.sched_setaffinity(0, {cores.load})
+    old_handler = signal.signal(signal.SIGTERM, _leave)
+    try:
+        for case in cases:
+            _case(case, scene, asked.minutes)()
+            results.measured |= dict.fromkeys(_PARTS.get(case, (case,)), stopwatch.today())
+            rounds.save(rounds.merged(rounds.load(asked.out), results), asked.out)
+    finally:
+        signal.signal(signal.SIGTERM, old_handler)
+        os.sched_setaffinity(0, {cores.load, cores.system})
+    sys.stdout.write(table.markdown(results))
+    return 1 if results.missing or table.failures(results) else 0
+
+
+def _present(scene: Scene, names: Sequence[str] | None) -> tuple[Peer, ...]:
+    known = {peer.name: peer for peer in PEERS}
+    unknown = sorted(set(names or ()) - set(known))
+    if unknown:
+        raise Error("internal", f"no peer is called {', '.join(unknown)}", hint=f"peers: {', '.join(known)}")
+    present: list[Peer] = []
+    for peer in PEERS:
+        if names and peer.name not in names:
+            continue
+        why = peer.missing(scene.home)
+        if why:
+            scene.lost(peer.name, why)
+            continue
+        scene.results.versions[peer.name] = peer.version(scene.home)
+        present.append(peer)
+    return tuple(present)
+
+
+def _case(case: str, scene: Scene, minutes: float) -> Callable[[], None]:
+    return {
+        "chat": lambda: chat(scene),
+        "streams": lambda: streams.forward(scene, streams.STREAMS),
+        "streams-tls": lambda: streams.forward(scene, streams.STREAMS_TLS),
+        "hold": lambda: streams.hold(scene, streams.HOLD),
+        "hold-tls": lambda: streams.hold(scene, streams.HOLD_TLS),
+        "memory": lambda: memory.memory(scene, minutes),
+    }[case]
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)  # unwinds the context managers, which end every process

@@ -1,0 +1,194 @@
+"""Reading a journal: what is committed, from a position on, whole or said to be cut."""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+from pathlib import Path
+from typing import NamedTuple
+from zlib import crc32
+
+from poise.store.record import (
+    CELL_CAPACITY,
+    CELL_DETAIL_DROPPED,
+    CELL_FORMAT,
+    CELL_MAGIC,
+    CELL_READ,
+    CELL_RECORDS_DROPPED,
+    CELL_WRITE,
+    FORMAT,
+    MAGIC,
+    PAD,
+    PAGE,
+    REFUSED_BODY,
+)
+
+_RELEASE_BYTES = 4 * 1024 * 1024
+_WORD = 0xFFFF_FFFF
+
+
+class DamagedJournal(Exception):
+    """A file in the journal's folder that is not a journal of this format, or whose header contradicts itself."""
+
+
+class Cut(NamedTuple):
+    """Bytes of a journal that were committed and cannot be read back: where they began and how many."""
+
+    position: int
+    bytes: int
+
+
+class Scan(NamedTuple):
+    """Record bodies in order, the position after the last of them, and what was cut between them."""
+
+    bodies: list[bytes]
+    position: int
+    cuts: list[Cut]
+
+
+class Reader:
+    """One journal file, read by control alone. Open it with ``Reader.open``."""
+
+    def __init__(self, path: Path, file: int, ring: mmap.mmap, capacity: int) -> None:
+        self.path = path
+        self._file = file
+        self._map = ring
+        self._cells = memoryview(ring).cast("Q")
+        self.capacity = capacity
+        self._dead = False
+        self._suspect = -1
+        self._released = 0
+
+    @classmethod
+    def open(cls, path: Path) -> Reader:
+        """Map a journal. Raises DamagedJournal where it is none, OSError where it cannot be opened."""
+        file = os.open(path, os.O_RDWR)
+        try:
+            size = os.fstat(file).st_size
+            if size <= PAGE or size % PAGE:
+                raise DamagedJournal(f"{path}: {size} bytes is no journal's size (whole pages of {PAGE}, at least two)")
+            ring = mmap.mmap(file, size, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
+        except BaseException:
+            os.close(file)
+            raise
+        reader = cls(path, file, ring, size - PAGE)
+        try:
+            reader._check()
+        except DamagedJournal:
+            reader.close()
+            raise
+        return reader
+
+    @property
+    def written(self) -> int:
+        """The position up to which records are committed."""
+        return self._cells[CELL_WRITE]
+
+    @property
+    def unread_bytes(self) -> int:
+        """Committed, but not given back by ``release``."""
+        return self._cells[CELL_WRITE] - self._cells[CELL_READ]
+
+    @property
+    def detail_dropped(self) -> int:
+        """Records kept without their blob since the journal was made."""
+        return self._cells[CELL_DETAIL_DROPPED]
+
+    @property
+    def records_dropped(self) -> int:
+        """Records not kept at all since the journal was made."""
+        return self._cells[CELL_RECORDS_DROPPED]
+
+    def writer_gone(self) -> bool:
+        """Whether the worker that wrote it is dead or has let go; from then on this reader holds the lock."""
+        if not self._dead:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._dead = True
+            except BlockingIOError:
+                pass
+        return self._dead
+
+    def release(self, position: int) -> None:
+        """Give the space before position back to the writer: its rows are committed."""
+        self._cells[CELL_READ] = position
+        if position - self._released >= _RELEASE_BYTES:
+            # The pages stay in the file; only this process's resident memory shrinks.
+            self._map.madvise(mmap.MADV_DONTNEED)
+            self._released = position
+
+    def scan(self, position: int, most_bytes: int) -> Scan:
+        """Committed records from position on, up to about most_bytes of them.
+
+        A record whose crc is wrong is looked at again by the next call, for a writer on another core may be seen out of
+        order; when it is still wrong, or the writer is gone, it is cut: alone where the record after it can be read,
+        otherwise with all that was committed by then.
+        """
+        bodies: list[bytes] = []
+        cuts: list[Cut] = []
+        written = self.written
+        end = min(written, position + most_bytes)
+        ring, cells, capacity = self._map, self._cells, self.capacity
+        add = bodies.append
+        while position < end:
+            at = position % capacity + PAGE
+            word = cells[at >> 3]
+            length = word & _WORD
+            if length & PAD:
+                pad = length ^ PAD
+                if word >> 32 == ~pad & _WORD and pad == capacity + PAGE - at:
+                    position += pad
+                    continue
+            else:
+                body = ring[at + 8 : at + length]
+                if crc32(body) == word >> 32 and len(body) >= REFUSED_BODY.size:
+                    add(body)
+                    position += (length + 7) & ~7
+                    continue
+            if self._suspect != position and not self.writer_gone():
+                self._suspect = position
+                break
+            cut = Cut(position, self._bad_bytes(position, written))
+            cuts.append(cut)
+            position += cut.bytes
+        return Scan(bodies, position, cuts)
+
+    def close(self) -> None:
+        """Unmap and let go; harmless when done twice."""
+        if self._file >= 0:
+            self._cells.release()
+            self._map.close()
+            os.close(self._file)
+            self._file = -1
+
+    def __repr__(self) -> str:
+        return f"Reader({self.path.name}, written={self.written}, dead={self._dead})"
+
+    def _check(self) -> None:
+        magic, format_, capacity = (self._cells[i] for i in (CELL_MAGIC, CELL_FORMAT, CELL_CAPACITY))
+        if magic != MAGIC:
+            raise DamagedJournal(f"{self.path}: begins with {magic:#018x}, a journal begins with {MAGIC:#018x}")
+        if format_ != FORMAT:
+            raise DamagedJournal(f"{self.path}: is of format {format_}, this version reads {FORMAT}")
+        if capacity != self.capacity:
+            raise DamagedJournal(f"{self.path}: says it holds {capacity} bytes and has {self.capacity}")
+        behind = self.written - self._cells[CELL_READ]
+        if not 0 <= behind <= capacity:
+            raise DamagedJournal(f"{self.path}: says {behind} bytes are unread of {capacity}")
+
+    def _bad_bytes(self, position: int, written: int) -> int:
+        """How much to cut at position: one record if its length leads to a sound one, else all that is committed."""
+        at = position % self.capacity + PAGE
+        length = ((self._cells[at >> 3] & _WORD & ~PAD) + 7) & ~7
+        following = position + length
+        if not 8 < length <= PAGE + self.capacity - at or following > written:
+            return written - position
+        if following == written:
+            return length
+        at = following % self.capacity + PAGE
+        word = self._cells[at >> 3]
+        size = word & _WORD
+        if size & PAD or crc32(self._map[at + 8 : at + size]) == word >> 32:
+            return length
+        return written - position
