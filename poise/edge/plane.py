@@ -12,9 +12,10 @@ from pathlib import Path
 from poise import __version__
 from poise.clock import Clock, Timer
 from poise.edge.front import Front
-from poise.edge.http.dial import address_of, dialer_for
+from poise.edge.http.address import address_of
+from poise.edge.http.dial import dialer_for
 from poise.edge.http.pool import UpstreamPool
-from poise.edge.http.resolve import Resolver
+from poise.edge.http.resolve import SystemResolver
 from poise.edge.http.server import Server
 from poise.edge.recorder import make_recorder
 from poise.edge.snapshot import Endpoint, Snapshot
@@ -36,7 +37,7 @@ class Plane:
     def __init__(self, snapshot: Snapshot, *, index: int, data: Path, clock: Clock) -> None:
         self._index = index
         self._clock = clock
-        self._resolver = Resolver(clock=clock)
+        self._resolver = SystemResolver(clock)
         self._endpoints: dict[str, Endpoint] = {}
         self._pools: dict[str, UpstreamPool] = {}
         self._retired: list[UpstreamPool] = []
@@ -100,7 +101,6 @@ class Plane:
             connection.close()
         for pool in (*self._pools.values(), *self._retired):
             pool.close()
-        self._resolver.close()
         self._recorder.close()
 
     # -- signals ---------------------------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ class Plane:
             if self._endpoints.get(name) != endpoint:
                 if name in pools:
                     self._retired.append(pools[name])
-                dialer = dialer_for(endpoint.provider, self._resolver)
+                dialer = dialer_for(endpoint.provider, self._resolver, self._clock)
                 pools[name] = UpstreamPool(endpoint, dialer=dialer, clock=self._clock)
         for name in set(pools) - set(snapshot.endpoints):
             self._retired.append(pools.pop(name))
