@@ -48,7 +48,7 @@ class Plane:
         self._lag_us = 0
         self._timer: Timer | None = None
         self._recorder = make_recorder(data, index, clock.now_us())
-        self._path = stack(self._recorder, clock)
+        self._path = stack(self._recorder, clock, asyncio.get_running_loop().create_future)
         self._front = Front(self._path.admit, self._recorder, clock, self._load, snapshot)
         self._server = Server(snapshot.limits, self._front, self._next_id, lambda: clock.now_us() / 1e6)
         self._snapshot = snapshot

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import NamedTuple
 
 from poise.clock import Clock
@@ -21,7 +23,7 @@ class Stack(NamedTuple):
     call: Call
 
 
-def stack(recorder: Recorder, clock: Clock) -> Stack:
+def stack(recorder: Recorder, clock: Clock, future: Callable[[], asyncio.Future[None]] | None = None) -> Stack:
     """Build the path from the bottom; read it from the top.
 
     admit    Request             refusing must cost nothing, so it stands above the decision and its record
@@ -30,7 +32,7 @@ def stack(recorder: Recorder, clock: Clock) -> Stack:
     balance  Attempt -> Dispatch below recover: each attempt may reach another copy of its target
     call     Dispatch            one exchange; it measures
     """
-    call = Call(clock)
+    call = Call(clock, future)
     balance = Balance(call)
     recover = Recover(balance, clock)
     decide = Decide(recover, recorder, clock)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from poise.clock import Clock
 from poise.errors import AttemptFailed, Failure
@@ -15,10 +16,10 @@ from poise.path.upstream import Connection
 class Call:
     """Sends a dispatch and pushes the answer through the gate."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, future: Callable[[], asyncio.Future[None]] | None = None) -> None:
         self._clock = clock
-        # Kept, not asked for: on Python 3.11 each get_running_loop() is a getpid() system call.
-        self._loop = asyncio.get_running_loop()
+        # The worker hands in its loop's own: on Python 3.11 each get_running_loop() is a getpid() system call.
+        self._future = future or (lambda: asyncio.get_running_loop().create_future())
         self.live: set[Exchange] = set()
 
     async def __call__(self, dispatch: Dispatch, gate: Gate, /) -> Answered:
@@ -51,7 +52,7 @@ class Call:
         return await dispatch.lane.pool.open(connect_us / 1e6)
 
     async def _send(self, connection: Connection, exchange: Exchange, data: bytes) -> Answered:
-        exchange.done = done = self._loop.create_future()
+        exchange.done = done = self._future()
         exchange.connection = connection
         exchange.gate.attach(connection)
         self.live.add(exchange)

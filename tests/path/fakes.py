@@ -1,0 +1,290 @@
+"""Fake edges for the real request path: a clock that tests set, upstreams that follow a script, a sink and a recorder that remember."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from poise.clock import Timer
+from poise.decision import Decision, Outcome, decode_decision, decode_outcome
+from poise.edge.wiring import Stack, stack
+from poise.errors import AttemptFailed, Failure
+from poise.path.fleet import Lane, Route
+from poise.path.service import Flow, Request
+from poise.path.upstream import Connection, Receiver
+from poise.policy import Candidate, Choose, Policy
+from poise.request import Facts
+from poise.rules.prepare import prepare
+from poise.target import Price, Target
+from poise.wire.openai import OpenAI
+
+START_US = 1_790_000_000_000_000
+ANSWER = b'{"id":"x","model":"real","choices":[{"message":{"content":"hi"}}],"usage":{"prompt_tokens":7,"completion_tokens":3}}'
+JSON = [(b"content-type", b"application/json")]
+SSE = [(b"content-type", b"text/event-stream")]
+ROLE = b'data: {"choices":[{"delta":{"role":"assistant","content":""},"finish_reason":null}]}\n\n'
+TOKEN = b'data: {"model":"real","choices":[{"delta":{"content":"hi"},"finish_reason":null}]}\n\n'
+STOP = b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'
+USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3}}\n\n'
+DONE = b"data: [DONE]\n\n"
+
+
+class FakeClock:
+    """Time stands until a test moves it."""
+
+    def __init__(self) -> None:
+        self.at_us = START_US
+        self._bits = 0
+
+    def now_us(self) -> int:
+        """The time a test has set."""
+        return self.at_us
+
+    def later(self, wait_s: float, call: Callable[[], None]) -> Timer:
+        """Not needed by the path."""
+        raise AssertionError("the path asks for no timers")
+
+    def bits64(self) -> int:
+        """Another number each time, the same in every run."""
+        self._bits += 0x9E3779B97F4A7C15
+        return self._bits & (1 << 64) - 1
+
+
+Script = Callable[["FakeConnection"], None]
+
+
+class FakeConnection:
+    """An exchange that does what its script says when it is sent to."""
+
+    def __init__(self, pool: FakePool, script: Script, *, reused: bool) -> None:
+        self._pool = pool
+        self._script = script
+        self.reused = reused
+        self.sent = b""
+        self.receiver: Receiver | None = None
+        self.closed = False
+        self.paused = False
+
+    def send(self, data: bytes, receiver: Receiver) -> None:
+        """Remember, and run the script in the next turn of the loop."""
+        self.sent = data
+        self.receiver = receiver
+        asyncio.get_running_loop().call_soon(self._script, self)
+
+    def answer(self, status: int, headers: list[tuple[bytes, bytes]], *parts: bytes) -> None:
+        """A complete answer."""
+        assert self.receiver is not None
+        if self.closed:
+            return
+        self.receiver.head(status, headers)
+        for part in parts:
+            if self.closed:
+                return
+            self.receiver.body(part)
+        if not self.closed:
+            self.receiver.end()
+
+    def pause(self) -> None:
+        """Told to wait."""
+        self.paused = True
+
+    def resume(self) -> None:
+        """Told to go on."""
+        self.paused = False
+
+    def close(self) -> None:
+        """Aborted."""
+        self.closed = True
+
+
+class FakePool:
+    """Hands out one connection per script, in order; the last script is used again and again."""
+
+    def __init__(self, *scripts: Script, reused: bool = False) -> None:
+        self._scripts = list(scripts)
+        self._reused = reused
+        self.connections: list[FakeConnection] = []
+        self.refuses: AttemptFailed | None = None
+
+    def take(self) -> Connection | None:
+        """An idle connection, where the test wants one that looks used."""
+        if not self._reused:
+            return None
+        self._reused = False
+        return self._next(reused=True)
+
+    async def open(self, timeout_s: float) -> Connection:
+        """A fresh one."""
+        if self.refuses is not None:
+            raise self.refuses
+        return self._next(reused=False)
+
+    def _next(self, *, reused: bool) -> FakeConnection:
+        script = self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
+        connection = FakeConnection(self, script, reused=reused)
+        self.connections.append(connection)
+        return connection
+
+
+class FakeSink:
+    """Remembers what a client would have seen."""
+
+    def __init__(self) -> None:
+        self.started = self.done = self.cut = self.paused = False
+        self.status = 0
+        self.headers = b""
+        self.body = b""
+        self.comments = 0
+        self.flow: Flow | None = None
+
+    def start(self, status: int, headers: bytes) -> None:
+        """Head of a stream."""
+        if not self.started:
+            self.status = status
+        self.headers += headers
+        self.started = True
+
+    def write(self, data: bytes) -> None:
+        """Part of a stream."""
+        self.body += data
+
+    def finish(self) -> None:
+        """End of a stream."""
+        self.done = True
+
+    def whole(self, status: int, headers: bytes, body: bytes) -> None:
+        """All at once."""
+        self.started = self.done = True
+        self.status, self.headers, self.body = status, headers, body
+
+    def comment(self) -> None:
+        """Keep-alive."""
+        self.started = True
+        self.comments += 1
+
+    def attach(self, flow: Flow | None) -> None:
+        """What to pause."""
+        self.flow = flow
+
+    def flushed(self) -> Awaitable[None] | None:
+        """Everything is."""
+        return None
+
+
+class FakeRecorder:
+    """Keeps decisions and outcomes by id, and every call in order."""
+
+    def __init__(self) -> None:
+        self.decisions: dict[int, Decision] = {}
+        self.outcomes: dict[int, list[Outcome]] = {}
+        self.full = False
+
+    def opened(
+        self, id: int, policy: bytes, workflow: str, conversation: str, key: str, blob: bytes, required: bool, kind: int = 1
+    ) -> bool:
+        """Kept unless the test says the journal is full."""
+        if self.full and required:
+            return False
+        self.decisions[id] = decode_decision(blob)
+        return True
+
+    def finished(
+        self,
+        id: int,
+        kind_code: int,
+        status: int,
+        target: str,
+        took_us: int,
+        cost_usd_e6: int,
+        input_tokens: int,
+        output_tokens: int,
+        blob: bytes,
+        first_byte_us: int = -1,
+        attempts: int = 1,
+    ) -> None:
+        """One more outcome of a request."""
+        self.outcomes.setdefault(id, []).append(decode_outcome(blob))
+
+    def refused(self, id: int, code: str, workflow: str, key: str, status: int, blob: bytes = b"") -> None:
+        """Not on the path."""
+
+
+def whole(status: int = 200, body: bytes = ANSWER) -> Script:
+    """Answer with one whole body."""
+    return lambda connection: connection.answer(status, JSON, body)
+
+
+def stream(*parts: bytes) -> Script:
+    """Answer with a stream and end it cleanly."""
+    return lambda connection: connection.answer(200, SSE, *parts)
+
+
+def silent(connection: FakeConnection) -> None:
+    """Say nothing at all."""
+
+
+def breaks(*parts: bytes, failure: Failure = Failure.CUT) -> Script:
+    """Begin a stream and lose the connection."""
+
+    def script(connection: FakeConnection) -> None:
+        assert connection.receiver is not None
+        if parts:
+            connection.receiver.head(200, SSE)
+        for part in parts:
+            connection.receiver.body(part)
+        connection.receiver.failed(AttemptFailed(failure, "gone"))
+
+    return script
+
+
+class World:
+    """Targets a, b, c in that order, each with a scripted pool, behind the real stack."""
+
+    def __init__(self, *pools: FakePool, policy: Policy | None = None) -> None:
+        self.clock = FakeClock()
+        self.recorder = FakeRecorder()
+        self.pools = pools
+        targets = [Target(f"{n}@p", n, "p", "openai", "us", f"model-{n}", price=Price(1.0, 2.0)) for n in "abcdef"[: len(pools)]]
+        candidates = tuple(Candidate(target, place) for place, target in enumerate(targets))
+        base = policy or Policy("w", candidates, choose=Choose(mode="order"))
+        self.policy = Policy(
+            "w", candidates, objective=base.objective, choose=base.choose, timers=base.timers, recover=base.recover,
+            record_required=base.record_required,
+        )
+        head = {"chat": b"POST /v1/chat/completions HTTP/1.1\r\n"}
+        self.lanes = tuple(Lane(t, pool, head, "sk-secret", self.clock) for t, pool in zip(targets, pools, strict=True))
+        self.route = Route(prepare(self.policy), self.lanes)
+        self.stack: Stack = stack(self.recorder, self.clock)
+        self._id = 0
+
+    def request(self, *, streams: bool = False, body: bytes = b"") -> Request:
+        """A parsed call that arrives now."""
+        self._id += 1
+        dialect = OpenAI()
+        said = body or b'{"model":"w","messages":[],"stream":%s}' % (b"true" if streams else b"false")
+        call = dialect.read_call("chat", said)
+        facts = Facts("w", tokens=10, stream=call.stream)
+        deadline_us = self.clock.at_us + self.policy.objective.deadline_us
+        return Request(self._id, call, facts, self.route, dialect, self.clock.at_us, deadline_us)
+
+    async def ask(self, sink: FakeSink, *, streams: bool = False) -> Outcome:
+        """Send a request through the stack."""
+        return await self.stack.admit(self.request(streams=streams), sink)
+
+    def pass_time(self, seconds: float) -> None:
+        """Move the clock and let the ticker look at what is live."""
+        self.clock.at_us += int(seconds * 1e6)
+        for exchange in list(self.stack.call.live):
+            exchange.tick(self.clock.at_us)
+
+    def outcome(self, number: int = 1) -> Outcome:
+        """The one outcome of a request; fails where there is none or more than one."""
+        outcomes = self.recorder.outcomes[number]
+        assert 1 == len(outcomes)
+        return outcomes[0]
+
+
+async def turns(count: int = 5) -> None:
+    """Let the loop turn."""
+    for _ in range(count):
+        await asyncio.sleep(0)
