@@ -11,7 +11,7 @@ would have been picked had the first not been there. A plain argmax on a board t
 from __future__ import annotations
 
 import hashlib
-from math import exp, log
+from math import exp, fsum, log
 
 from poise.decision import Drop, Dropped, Inputs, Ranked, Verdict
 from poise.request import Facts
@@ -80,7 +80,7 @@ def choose(inputs: Inputs, prepared: Prepared) -> Verdict:
 
 def expected_cost_usd_e6(option: Option, facts: Facts) -> int:
     """What the request is expected to cost at this candidate, millionths of a USD; -1 where its price is unknown."""
-    if option.price_in < 0 or option.price_out < 0:
+    if not option.priced:
         return -1
     output = facts.max_output or EXPECTED_OUTPUT_TOKENS
     if facts.surface == "embeddings":
@@ -139,30 +139,39 @@ def _rank(able: list[Option], inputs: Inputs, prepared: Prepared) -> list[Ranked
     flights: list[int] = []
     costs: list[int] = []
     assumed: list[tuple[str, ...]] = []
+    tokens = facts.tokens
+    output = 0 if facts.surface == "embeddings" else facts.max_output or EXPECTED_OUTPUT_TOKENS
+    unpriced = False
     for option in able:
         reading = readings[option.candidate]
         measure = reading.first_token if stream else reading.total
         notes: tuple[str, ...] = ()
-        if measure.samples and measure.at_us >= fresh_from_us:
+        if measure.at_us >= fresh_from_us and measure.samples:
             latency.append(measure.value_us or 1)
         else:
             latency.append(option.prior_first_us if stream else option.prior_total_us)
             notes = missing
         flights.append(reading.in_flight + 1)
-        cost = expected_cost_usd_e6(option, facts)
-        costs.append(cost)
-        assumed.append(notes if cost >= 0 else (*notes, "cost"))
-    if min(costs) < 0:  # unknown prices are taken for the dearest known one, so ignorance is no advantage
+        if option.priced:  # as expected_cost_usd_e6, in place: a call costs more than the sum
+            said = output if output <= option.output_tokens else option.output_tokens
+            costs.append(int(tokens * option.price_in + said * option.price_out))
+        else:
+            unpriced = True
+            costs.append(-1)
+            notes = (*notes, "cost")
+        assumed.append(notes)
+    if unpriced:  # unknown prices are taken for the dearest known one, so ignorance is no advantage
         dearest = max(max(costs), 0)
         costs = [dearest if cost < 0 else cost for cost in costs]
     best_latency, best_flight, best_cost = min(latency) * _E6, min(flights) * _E6, (min(costs) + 1) * _E6
     w_health, w_latency, w_load, w_cost = prepared.w_health, prepared.w_latency, prepared.w_load, prepared.w_cost
     rows: list[tuple[int, int, int, int, int, int]] = []
-    for i, option in enumerate(able):
-        health = _E6 - min(readings[option.candidate].evidence_e6, _E6)
-        fast = best_latency // latency[i]
-        free = best_flight // flights[i]
-        cheap = best_cost // (costs[i] + 1)
+    for option, slow, flight, cost in zip(able, latency, flights, costs, strict=True):
+        evidence = readings[option.candidate].evidence_e6
+        health = _E6 - evidence if evidence < _E6 else 0
+        fast = best_latency // slow
+        free = best_flight // flight
+        cheap = best_cost // (cost + 1)
         score = (w_health * health + w_latency * fast + w_load * free + w_cost * cheap) // _E6
         rows.append((option.candidate, score, health, fast, free, cheap))
     draws, chances = _draw(able, rows, inputs, prepared)
@@ -196,16 +205,16 @@ def _draw(
         return [int(heights[0] * _E6)], [_E6]
     top = max(heights)
     powers = [exp(height - top) for height in heights]
-    whole = sum(sorted(powers))  # sorted: the sum must not depend on the order of candidates
+    whole = fsum(powers) / _E6  # exactly rounded, so it does not depend on the order of candidates
     seed = _seed(inputs, prepared)
     draws = []
-    for i, option in enumerate(able):
-        # A standard Gumbel number that belongs to (seed, target): -log(-log u), u uniform by a splitmix64 finaliser.
-        x = (seed ^ option.salt) * 0x9E3779B97F4A7C15 & _MASK
-        x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 & _MASK
-        x = (x ^ x >> 27) * 0x94D049BB133111EB & _MASK
-        draws.append(int((heights[i] - log(-log(((x ^ x >> 31) + 0.5) / 18446744073709551616.0))) * _E6))
-    return draws, [round(power / whole * _E6) for power in powers]
+    for option, height in zip(able, heights, strict=True):
+        # A standard Gumbel number that belongs to (seed, target): -log(-log u). seed and salt are uniform already, so
+        # two multiplications with a shift between them (as in murmur3's finaliser) are enough to part the targets.
+        x = (seed ^ option.salt) * 0xFF51AFD7ED558CCD & _MASK
+        x = (x ^ x >> 32) * 0xC4CEB9FE1A85EC53 & _MASK
+        draws.append(int((height - log(-log(((x >> 11) + 0.5) / 9007199254740992.0))) * _E6))
+    return draws, [round(power / whole) for power in powers]
 
 
 def _seed(inputs: Inputs, prepared: Prepared) -> int:

@@ -7,6 +7,7 @@ import re
 from typing import NamedTuple
 
 import cel
+import msgspec
 
 from poise.decision import Drop
 from poise.policy import Policy
@@ -30,10 +31,11 @@ class When(NamedTuple):
             return False
 
 
-class Option(NamedTuple):
+class Option(msgspec.Struct, frozen=True):
     """One candidate's constants. Prices are micro-USD per token (= USD per million tokens); -1 where unknown.
 
-    plain: nothing static drops it and it has no condition. Token bounds that are unknown stand as NO_BOUND.
+    plain: nothing static drops it and it has no condition; priced: both prices are known. Token bounds that are unknown
+    stand as NO_BOUND. Structs, not named tuples: their fields are read three times as fast, and ``choose`` reads many.
     """
 
     candidate: int
@@ -50,6 +52,7 @@ class Option(NamedTuple):
     tools: bool
     lacks: frozenset[str]
     surfaces: frozenset[str]
+    priced: bool
     price_in: float
     price_out: float
     concurrency: int
@@ -57,7 +60,7 @@ class Option(NamedTuple):
     prior_total_us: int
 
 
-class Prepared(NamedTuple):
+class Prepared(msgspec.Struct, frozen=True):
     """A policy's options by target id (so ties break by it), and its weights in millionths of their sum."""
 
     policy: Policy
@@ -133,6 +136,7 @@ def _option(policy: Policy, index: int) -> Option:
         tools=can.tools is not False,
         lacks=frozenset(lacks),
         surfaces=_surfaces(can.embeddings),
+        priced=None not in (target.price.input_usd_per_mtok, target.price.output_usd_per_mtok),
         price_in=-1.0 if target.price.input_usd_per_mtok is None else target.price.input_usd_per_mtok,
         price_out=-1.0 if target.price.output_usd_per_mtok is None else target.price.output_usd_per_mtok,
         concurrency=target.concurrency,

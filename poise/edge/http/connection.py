@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 import httptools
 
-from poise.edge.http.message import Message
+from poise.edge.http.message import Message, too_many
 from poise.edge.http.reply import Reply
 from poise.errors import Error
 
@@ -136,7 +136,9 @@ class Connection(asyncio.Protocol):
         assert message is not None
         if message.path:
             raise Error("bad_framing", "trailers are not read", hint="send no trailers")
-        message.add(name, value, self.server.limits)
+        message.pairs.append((name.lower(), value))
+        if len(message.pairs) > self.server.limits.header_count:
+            raise too_many(self.server.limits)
 
     def on_headers_complete(self) -> None:
         """The head is there: refuse what can be refused before a body is read."""

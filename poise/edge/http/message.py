@@ -15,7 +15,6 @@ MAX_TARGET_BYTES = 8192
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?\Z")
 _PATH = re.compile(rb"/[!-~]*\Z")
 _LENGTH = re.compile(rb"[0-9]{1,18}\Z")
-_BAD_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _ONCE = frozenset({b"host", b"content-length", b"transfer-encoding", b"authorization", b"content-type", b"expect"})
 _SEEN_HOSTS = 64
 _REASONS = 64  # characters of a bad value that an error repeats
@@ -26,12 +25,13 @@ _seen: set[bytes] = set()  # hosts that were found well-formed: the same few com
 class Message:
     """One request: head fields in lower case, body chunks, and how it wants to be answered."""
 
-    __slots__ = ("body", "expects", "grant", "head_bytes", "headers", "keep_alive", "labels", "method", "path", "marked", "refusal", "size", "url", "version")
+    __slots__ = ("body", "expects", "grant", "head_bytes", "headers", "keep_alive", "labels", "method", "path", "marked", "pairs", "refusal", "size", "url", "version")
 
     def __init__(self) -> None:
         self.method = b""
         self.url = b""
         self.path = b""
+        self.pairs: list[tuple[bytes, bytes]] = []
         self.headers: dict[bytes, bytes] = {}
         self.labels: list[bytes] = []
         self.body: list[bytes] = []
@@ -44,38 +44,39 @@ class Message:
         self.marked = False  # an x-poise-* header stands in it
         self.version = "1.1"
 
-    def add(self, name: bytes, value: bytes, limits: Limits) -> None:
-        """One header line. Raises Error headers_too_large, bad_header."""
-        name = name.lower()
-        self.head_bytes += len(name) + len(value) + 4
-        headers = self.headers
-        if self.head_bytes > limits.header_bytes or len(headers) + len(self.labels) >= limits.header_count:
-            bounds = f"at most {limits.header_count} lines and {limits.header_bytes} bytes"
-            raise Error("headers_too_large", f"too many headers: {bounds}", hint="send fewer or shorter headers")
-        if name.startswith(b"x-poise-"):
-            self.marked = True
-        if b"_" in name:
-            raise Error("bad_header", f"header name {show(name)} holds '_'", hint="use '-': proxies read '_' in two ways")
-        if not value.isalnum() and _BAD_VALUE.search(value) is not None:
-            raise Error("bad_header", f"header {show(name)} holds a control character", hint="send text")
-        if name in headers:
-            if name in _ONCE:
-                raise Error("bad_header", f"header {show(name)} stands twice", hint="send it once")
-            if name == b"x-poise-label":
-                self.labels.append(value)
-                return
-            value = headers[name] + b", " + value
-        headers[name] = value
-
     def check_head(self, version: str, method: bytes, limits: Limits) -> None:
-        """The head is complete. Raises Error: bad_*, uri_too_long, body_too_large, unsupported_encoding, upgrade_refused, expectation_failed."""
+        """The head is complete; llhttp has refused control characters in it. Raises Error: bad_*, headers_too_large,
+        uri_too_long, body_too_large, unsupported_encoding, upgrade_refused, expectation_failed.
+        """
         self.method = method
         self.version = version
-        headers = self.headers
+        headers = self.headers = dict(self.pairs)
+        names = b"\n".join(headers)
+        if len(headers) != len(self.pairs):
+            self._join_repeated()
+        self.head_bytes = len(names) + sum(map(len, headers.values())) + 4 * len(headers)
+        if self.head_bytes > limits.header_bytes:
+            raise too_many(limits)
+        if b"_" in names:
+            bad = next(name for name in headers if b"_" in name)
+            raise Error("bad_header", f"header name {show(bad)} holds '_'", hint="use '-': proxies read '_' in two ways")
+        self.marked = b"x-poise-" in names
         _check_target(self)
         _check_host(headers.get(b"host"), version)
+        self._check_framing(limits)
+        if b"upgrade" in headers or method == b"CONNECT":
+            raise Error("upgrade_refused", "this server speaks HTTP/1.1 only", hint="do not send Upgrade")
+        expect = headers.get(b"expect")
+        if expect is not None:
+            if expect.lower() != b"100-continue":
+                raise Error("expectation_failed", f"expect {show(expect)} is not known", hint="send 100-continue or nothing")
+            self.expects = True
+
+    def _check_framing(self, limits: Limits) -> None:
+        """One way to tell where the body ends, or none: two are how requests are smuggled."""
+        headers = self.headers
         length, coding = headers.get(b"content-length"), headers.get(b"transfer-encoding")
-        if coding is not None and (coding.lower() != b"chunked" or length is not None or version != "1.1"):
+        if coding is not None and (coding.lower() != b"chunked" or length is not None or self.version != "1.1"):
             raise Error("bad_framing", f"transfer-encoding {show(coding)} here is not a plain 'chunked'", hint="send content-length")
         if length is not None:
             if _LENGTH.match(length) is None:
@@ -84,13 +85,20 @@ class Message:
                 raise too_large(limits)
         if b"content-encoding" in headers and headers[b"content-encoding"].lower() != b"identity":
             raise Error("unsupported_encoding", "compressed request bodies are not read", hint="send the body as it is")
-        if b"upgrade" in headers or method == b"CONNECT":
-            raise Error("upgrade_refused", "this server speaks HTTP/1.1 only", hint="do not send Upgrade")
-        expect = headers.get(b"expect")
-        if expect is not None:
-            if expect.lower() != b"100-continue":
-                raise Error("expectation_failed", f"expect {show(expect)} is not known", hint="send 100-continue or nothing")
-            self.expects = True
+
+    def _join_repeated(self) -> None:
+        """Lines of one name are one list (RFC 9110, 5.3), except where only one may be. Raises Error bad_header."""
+        headers = self.headers
+        headers.clear()
+        for name, value in self.pairs:
+            if name not in headers:
+                headers[name] = value
+            elif name in _ONCE:
+                raise Error("bad_header", f"header {show(name)} stands twice", hint="send it once")
+            elif name == b"x-poise-label":
+                self.labels.append(value)
+            else:
+                headers[name] += b", " + value
 
     def grow(self, data: bytes, limits: Limits) -> None:
         """The next bytes of the body. Raises Error body_too_large."""
@@ -109,6 +117,12 @@ class Message:
 def too_large(limits: Limits) -> Error:
     """The body passed its bound."""
     return Error("body_too_large", f"the body is larger than {limits.body_bytes} bytes", hint="send less at once")
+
+
+def too_many(limits: Limits) -> Error:
+    """The head passed its bound."""
+    bounds = f"at most {limits.header_count} lines and {limits.header_bytes} bytes"
+    return Error("headers_too_large", f"too many headers: {bounds}", hint="send fewer or shorter headers")
 
 
 def show(value: bytes) -> str:
