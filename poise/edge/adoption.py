@@ -20,7 +20,7 @@ def adopters(workers: int, accepting: frozenset[int], standing: dict[int, int]) 
     result = {socket: standing[socket] for socket in orphans if standing.get(socket) in accepting}
     for socket in orphans:
         if socket not in result:
-            loads = {worker: 0 for worker in sorted(accepting)}
+            loads = dict.fromkeys(sorted(accepting), 0)
             for worker in result.values():
                 loads[worker] += 1
             result[socket] = min(loads, key=lambda worker: loads[worker])

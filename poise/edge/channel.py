@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from typing import cast
 
 import msgspec
 
@@ -63,7 +64,7 @@ class TooLong(ValueError):
 
 
 def frame(payload: bytes) -> bytes:
-    """payload with its length in front."""
+    """A payload with its length in front."""
     return len(payload).to_bytes(_HEAD_BYTES, "big") + payload
 
 
@@ -106,8 +107,7 @@ class Channel(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transports are no subclass of it
 
     def data_received(self, data: bytes) -> None:
         try:

@@ -37,7 +37,7 @@ class Folder:
 
     @classmethod
     def hold(cls, path: Path) -> Folder:
-        """Make the folder (mode 0700) and lock it. Raises Error where it cannot be made or another supervisor has it."""
+        """Make the folder (mode 0700) and lock it. Raises Error where it cannot be, or another holds it."""
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = os.open(path / SUPERVISOR_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
@@ -57,7 +57,7 @@ class Folder:
         return cls(path, lock)
 
     def tell(self, state: State) -> None:
-        """Write the state so that a reader sees the old or the new one, never half. A full disk is no reason to stop."""
+        """Write the state: a reader sees the old or the new one, never half. A full disk is no reason to stop."""
         fresh = self.path / f"{STATE}.new"
         try:
             fresh.write_bytes(msgspec.json.format(msgspec.json.encode(state)))
@@ -66,7 +66,7 @@ class Folder:
             fresh.unlink(missing_ok=True)
 
     def let_go(self) -> None:
-        """Remove the state and unlock. The lock's file stays: removing it would let two processes each lock their own."""
+        """Remove the state and unlock. The lock's file stays: without it two processes could each lock their own."""
         (self.path / STATE).unlink(missing_ok=True)
         os.close(self._lock)
 

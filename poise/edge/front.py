@@ -64,6 +64,8 @@ class Front:
             message.grant = self._grant(message)
         except Error as error:
             message.refusal = error
+            if message.method == b"HEAD":  # its answer must have no body and ours has one: let nothing follow it
+                message.keep_alive = False
 
     def answer(self, message: Message, reply: Reply) -> Coroutine[object, None, object] | None:
         """Raises Error where the request is not to be served."""
@@ -119,7 +121,7 @@ class Front:
         raise Error("invalid_api_key", text, hint="send 'authorization: Bearer <key>' with a key of poise.yaml")
 
     def _request(self, message: Message, reply: Reply, grant: Grant) -> Request:
-        arrived_us = self._clock.now_us()
+        arrived_us = reply.decision >> 12  # the id was made of the time when the message was complete
         call = self._dialect.read_call(_SURFACES[message.path], message.whole_body())
         route = self._routes.get(call.model)
         scope = grant.scopes.get(call.model)

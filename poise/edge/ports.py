@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from poise.edge.snapshot import Listener
 from poise.errors import Error
 
+_T = TypeVar("_T")
 BACKLOG = 4096  # connections the kernel keeps while nobody accepts; capped by net.core.somaxconn
 
 
 class Ports(msgspec.Struct):
-    """Open listening sockets. shared: one Unix socket that all workers accept on; else one TCP socket for each worker."""
+    """Open listening sockets. shared: one Unix socket that all workers accept on; else one TCP socket a worker."""
 
     sockets: list[socket.socket]
     shared: bool
@@ -53,7 +56,7 @@ def open_ports(listener: Listener, workers: int) -> Ports:
     return Ports(sockets, shared=False, url=f"{scheme}://{shown}:{port}")
 
 
-def _named[T](address: str, attempt: Callable[[], T]) -> T:
+def _named(address: str, attempt: Callable[[], _T]) -> _T:
     try:
         return attempt()
     except OSError as problem:
@@ -107,7 +110,7 @@ def _open_unix(path: Path) -> socket.socket:
             except ConnectionRefusedError:
                 path.unlink()  # left by a process that was killed: nobody listens
             else:
-                raise OSError(98, f"{os.strerror(98)}: another process listens there")
+                raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
     sock = socket.socket(socket.AF_UNIX)
     sock.bind(str(path))
     sock.setblocking(False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import msgspec
 
@@ -55,6 +55,11 @@ class Uplink:
     def up(self) -> bool:
         """Whether control is connected."""
         return self._line is not None
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What was sent and control has not taken yet."""
+        return self._line.waiting_bytes if self._line is not None else 0
 
     def start(self) -> None:
         """Begin to tick and to look for control."""
@@ -129,8 +134,7 @@ class _Line(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transports are no subclass of it
         self._joined(self)
 
     def data_received(self, data: bytes) -> None:
@@ -145,9 +149,14 @@ class _Line(asyncio.Protocol):
         self._transport = None
         self._left()
 
+    @property
+    def waiting_bytes(self) -> int:
+        """What the kernel has not taken yet."""
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+
     def send(self, payload: bytes) -> None:
         """Send, or drop where the reader is behind."""
-        if self._transport is not None and self._transport.get_write_buffer_size() < MOST_WAITING_BYTES:
+        if self._transport is not None and self.waiting_bytes < MOST_WAITING_BYTES:
             self._transport.write(frame(payload))
 
     def close(self) -> None:

@@ -81,9 +81,7 @@ class Worker:
             if self._grace_s is not None:
                 return
             await self._wait()
-        plane = self._plane = self._make_plane(
-            self._snapshot, index=self._index, data=self._data, clock=self._clock
-        )
+        plane = self._plane = self._make_plane(self._snapshot, index=self._index, data=self._data, clock=self._clock)
         uplink = Uplink(self._data / CONTROL_SOCKET, plane, self._clock)
         await plane.start()
         self._listen(self._own)
@@ -148,7 +146,14 @@ class Worker:
         if self._grace_s is None:
             self._grace_s = self._snapshot.limits.grace_s if self._snapshot else 0.0
             log.warning("the supervisor is gone; draining within %g s", self._grace_s)
+            self._remove_socket_file()
         self._news.set()
+
+    def _remove_socket_file(self) -> None:
+        """Do what the supervisor cannot any more; at once, so that it cannot be a successor's file."""
+        address = self._snapshot.listener.address if self._snapshot else ""
+        if address.startswith("unix:"):
+            Path(address.removeprefix("unix:")).unlink(missing_ok=True)
 
     def _listen(self, listener: int) -> None:
         if self._plane is not None and self._grace_s is None and listener not in self._stops:

@@ -11,7 +11,7 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
@@ -49,9 +49,9 @@ class UpstreamConnection(asyncio.Protocol):
     # -- asyncio ------------------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._number = self._upstream.joined(transport)
+        # Not an isinstance: uvloop's transports are asyncio's by behaviour only.
+        self._transport = cast("asyncio.Transport", transport)
+        self._number = self._upstream.joined(self._transport)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data

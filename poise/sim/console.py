@@ -1,6 +1,6 @@
 """The control endpoint of a simulated upstream in a process of its own: change its script, read its log.
 
-``POST /_sim``            {"standing": step, "by_model": {name: step}, "steps": [step], "refuse_s": 2.0}, each optional
+``POST /_sim``            {"standing": step, "by_model": {name: step}, "steps": [step], "refuse_s": 2.0, "reset": true}
 ``GET  /_sim``            its clock and its counts
 ``GET  /_sim/requests``   the log, oldest first; ``/_sim/requests/7`` waits until request 7 has ended
 """
@@ -22,8 +22,11 @@ WAIT_S = 10.0
 
 
 class Order(msgspec.Struct, forbid_unknown_fields=True):
-    """What to change; what is left out stays. by_model is merged name by name, steps are queued."""
+    """What to change; what is left out stays. reset first forgets all earlier orders; by_model is merged name by name,
+    steps are queued, refuse_s closes the port for so long.
+    """
 
+    reset: bool = False
     standing: Step | None = None
     by_model: dict[str, Step] = {}
     steps: list[Step] = []
@@ -63,6 +66,8 @@ async def answer_control(upstream: Upstream, method: str, path: str, body: bytes
 def carry_out(upstream: Upstream, order: Order) -> None:
     """Change the script as ordered, at once."""
     script = upstream.script
+    if order.reset:
+        script.forget()
     if order.standing is not None:
         script.standing = order.standing
     script.by_model.update(order.by_model)

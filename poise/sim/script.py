@@ -62,9 +62,16 @@ class Script:
     """
 
     def __init__(self, standing: Step | None = None) -> None:
-        self.standing = standing or Step()
+        self._first = standing or Step()
+        self.standing = self._first
         self.by_model: dict[str, Step] = {}
         self.steps: deque[Step] = deque()
+
+    def forget(self) -> None:
+        """Back to what it was made with."""
+        self.standing = self._first
+        self.by_model.clear()
+        self.steps.clear()
 
     def then(self, steps: Iterable[Step]) -> None:
         """Queue steps, one for each of the next requests."""

@@ -19,6 +19,7 @@ from poise.sim.connection import UpstreamConnection
 from poise.sim.script import Script, Step
 
 Ended = Literal["", "complete", "closed", "reset", "client_gone", "lost"]
+RELISTEN_S = 0.05
 MAX_LOG = 20_000  # newest requests kept; older ones are only counted
 
 
@@ -120,7 +121,11 @@ class Upstream:
         self._reopened = asyncio.get_running_loop().create_task(self._listen_again())
 
     async def _listen_again(self) -> None:
-        await self.listen(self._host)
+        try:
+            await self.listen(self._host)
+        except OSError:
+            # A caller's own socket may sit on the port: connecting to a free port of the loopback can meet itself.
+            self._reopening = self.clock.later(RELISTEN_S, self._reopen)
 
     # -- called by connections ----------------------------------------------------------------------------------------
 
@@ -166,6 +171,11 @@ class Upstream:
         waiter: asyncio.Future[Received] = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(number, []).append(waiter)
         return await waiter
+
+    @property
+    def listening(self) -> bool:
+        """Whether its port accepts."""
+        return self._server is not None
 
     @property
     def open_connections(self) -> int:

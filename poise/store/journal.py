@@ -214,7 +214,7 @@ class Writer:
         )
         if self._unkept and id in self._unkept:
             self._unkept.discard(id)  # its opening was not kept, so nothing is owed to it
-        else:
+        elif self._owed:
             self._owed -= OWED
         end = self._position + len(body)
         if end < self._easy and end + self._owed < self._plenty:

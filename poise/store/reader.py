@@ -192,3 +192,17 @@ class Reader:
         if size & PAD or crc32(self._map[at + 8 : at + size]) == word >> 32:
             return length
         return written - position
+
+
+def positions(folder: Path) -> dict[str, tuple[int, int]]:
+    """How far each journal in a folder is written and stored; for readers that wait for the store to catch up."""
+    found: dict[str, tuple[int, int]] = {}
+    for path in folder.glob("*.journal"):
+        try:
+            with path.open("rb") as file:
+                cells = memoryview(file.read(PAGE)).cast("Q")
+        except OSError:  # settled and removed between the listing and now
+            continue
+        if len(cells) > CELL_READ and cells[CELL_MAGIC] == MAGIC:
+            found[path.name] = (cells[CELL_WRITE], cells[CELL_READ])
+    return found

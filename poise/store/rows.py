@@ -22,8 +22,8 @@ from poise.store.record import (
     REFUSED_BODY,
 )
 
-# 10 s of the ids' time (schema.TALLY_S): id >> 12 is microseconds.
-TALLY_IDS = 10_000_000 << 12
+TALLY_S = 10
+TALLY_IDS = TALLY_S * 1_000_000 << 12  # the ids of that time: id >> 12 is microseconds
 OPEN_TALLY = 0
 
 _CRASHED = OUTCOME_CODE[OutcomeKind.GATEWAY_CRASH]

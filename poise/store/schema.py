@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, SmallInteger, Table, Text, text
 
-TALLY_S = 10
-
 metadata = MetaData()
 
 names = Table(

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from poise import policy as policies
 from poise.store import migrations
-from poise.store.rows import TALLY_IDS, Batch, Context, NameKind, Row
+from poise.store.rows import TALLY_IDS, TALLY_S, Batch, Context, NameKind, Row
 
 FILE = "store.db"
 
@@ -41,6 +41,9 @@ _OTHER = b"(other)"
 _MOST_CONTEXTS = 20_000
 _LEAST_TRIM = 2_000  # rows that one commit may delete even when little comes in
 
+# When (wall time, microseconds), which loop, what it did it to, what it did, and because of what.
+ActionRow = tuple[int, str, str, str, str]
+
 _ID_US = 4096  # ids per microsecond
 
 
@@ -52,16 +55,6 @@ class Mark(NamedTuple):
     detail_dropped: int = 0
     records_dropped: int = 0
     settled_us: int | None = None
-
-
-class Action(NamedTuple):
-    """What a control loop did, to what, and why. at_us is wall time."""
-
-    at_us: int
-    loop: str
-    subject: str
-    action: str
-    because: str
 
 
 class Gap(NamedTuple):
@@ -212,7 +205,7 @@ class Store:
             for id_, workflow, key, policy, kind, content in found
         }
 
-    def note(self, actions: Iterable[Action], gaps: Iterable[Gap]) -> None:
+    def note(self, actions: Iterable[ActionRow], gaps: Iterable[Gap]) -> None:
         """Keep what loops did, and what is missing."""
         self._db.executemany("INSERT INTO actions VALUES (NULL, ?, ?, ?, ?, ?)", actions)
         self._db.executemany("INSERT INTO gaps VALUES (NULL, ?, ?, ?, ?, ?)", gaps)
@@ -234,7 +227,7 @@ class Store:
         if self.used_bytes() <= keep_bytes:
             bound = min(bound, too_old)
         gone = self._db.execute("DELETE FROM decisions WHERE id < ?", (bound,)).rowcount
-        self._db.execute("DELETE FROM tallies WHERE at_s < ?", (bound // TALLY_IDS * 10,))
+        self._db.execute("DELETE FROM tallies WHERE at_s < ?", (bound // TALLY_IDS * TALLY_S,))
         self._db.execute("DELETE FROM actions WHERE at_us < ?", (too_old // _ID_US,))
         self._db.execute("DELETE FROM gaps WHERE at_us < ?", (too_old // _ID_US,))
         self._db.execute("DELETE FROM journals WHERE settled_us < ?", (too_old // _ID_US,))
@@ -269,7 +262,7 @@ def _tally_rows(batch: Batch) -> Iterable[Row]:
     """The batch's tallies without their latency classes, which only the metrics keep."""
     merged: dict[tuple[int, int, int, int], list[int]] = {}
     for (at, workflow, target, outcome, *_), (requests, took, _, cost, tin, tout, _) in batch.tallies.items():
-        sums = merged.setdefault((at * 10, workflow, target, outcome), [0, 0, 0, 0, 0])
+        sums = merged.setdefault((at * TALLY_S, workflow, target, outcome), [0, 0, 0, 0, 0])
         for i, value in enumerate((requests, took, cost, tin, tout)):
             sums[i] += value
     return [(*tally, *sums) for tally, sums in merged.items()]

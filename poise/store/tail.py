@@ -14,6 +14,7 @@ import fcntl
 import logging
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -23,7 +24,7 @@ from poise.errors import Error
 from poise.policy import Policy
 from poise.store.reader import DamagedJournal, Reader
 from poise.store.rows import Batch, Context, Joiner
-from poise.store.sqlite import Action, Gap, Mark, Store, connect
+from poise.store.sqlite import ActionRow, Gap, Mark, Store, connect
 
 log = logging.getLogger("poise.store")
 
@@ -51,7 +52,8 @@ class Report(NamedTuple):
     """What a pass did and how things stand.
 
     because says why the store is down, '' where it is up. rows counts journal records stored; fill_0_1 is of the
-    fullest journal; the drops are of this pass alone. tallies as in rows.Batch, texts what its numbers stand for.
+    fullest journal; writers the number of journals whose worker is alive; the drops are of this pass alone. tallies as
+    in rows.Batch, texts what its numbers stand for.
     """
 
     up: bool
@@ -64,6 +66,7 @@ class Report(NamedTuple):
     records_dropped: int
     cut_bytes: int
     behind_bytes: int
+    writers: int
     tallies: Tallies
     texts: dict[int, str]
 
@@ -87,7 +90,7 @@ class _Piece(NamedTuple):
 
 
 class Tail:
-    """Feeds the journals in ``data/journal`` to the store in ``data``. Calls come one at a time, from any thread."""
+    """Feeds the journals in ``data/journal`` to the store in ``data``. ``step`` comes from one thread at a time."""
 
     def __init__(self, data: Path, kept: Kept, open_store: Callable[[Path], sqlite3.Connection] = connect) -> None:
         self._data = data
@@ -97,8 +100,9 @@ class Tail:
         self._lock = -1
         self._readers: dict[str, Reader] = {}
         self._stored: dict[str, _Stored] = {}
+        self._handing = threading.Lock()  # around what ``keep`` and ``record`` hand to the thread that steps
         self._policies: dict[bytes, bytes] = {}
-        self._actions: list[Action] = []
+        self._actions: list[ActionRow] = []
         self._damaged: list[tuple[str, int, str]] = []
         self._because: str | None = None
         self._wait_us = _FIRST_WAIT_US
@@ -106,16 +110,18 @@ class Tail:
 
     def keep(self, kept: Kept, current: Iterable[Policy]) -> None:
         """Take over a new retention, and policies that decisions may name from now on."""
-        self._kept = kept
-        for policy in current:
-            self._policies[policy.digest] = policies.encode(policy)
+        fresh = {policy.digest: policies.encode(policy) for policy in current}
+        with self._handing:
+            self._kept = kept
+            self._policies |= fresh
 
-    def record(self, actions: Iterable[Action]) -> None:
+    def record(self, actions: Iterable[ActionRow]) -> None:
         """Keep what a loop did, with the next pass; beyond a bound the oldest not yet stored give way."""
-        self._actions += actions
-        if len(self._actions) > _MOST_ACTIONS:
-            log.error("the store is down: %d actions were not kept", len(self._actions) - _MOST_ACTIONS)
-            del self._actions[:-_MOST_ACTIONS]
+        with self._handing:
+            self._actions += actions
+            if len(self._actions) > _MOST_ACTIONS:
+                log.error("the store is down: %d actions were not kept", len(self._actions) - _MOST_ACTIONS)
+                del self._actions[:-_MOST_ACTIONS]
 
     def step(self, now_us: int) -> Report:
         """One pass. Never raises for what the disk, the database or a journal does: the report and the log say it."""
@@ -126,8 +132,7 @@ class Tail:
                 return self._told(total)
             store = self._opened()
             for _ in range(_MOST_BATCHES):
-                done = self._batch(store, now_us)
-                total = _sum(total, done)
+                total = _sum(total, done := self._batch(store, now_us))
                 if done.behind_bytes < _BATCH_BYTES:
                     break
         except (sqlite3.Error, OSError, Error) as problem:
@@ -190,11 +195,24 @@ class Tail:
                 path.rename(path.with_suffix(".damaged"))
 
     def _batch(self, store: Store, now_us: int) -> Report:
-        """One transaction over all journals."""
+        """One transaction over all journals, with what was handed in; where it fails, that is kept for the next."""
+        with self._handing:
+            learnt, self._policies = self._policies, {}
+            actions, self._actions = self._actions, []
+        try:
+            done = self._transaction(store, now_us, learnt, actions)
+        except (sqlite3.Error, OSError):
+            with self._handing:
+                self._policies = learnt | self._policies
+                self._actions = actions + self._actions
+            raise
+        return done
+
+    def _transaction(self, store: Store, now_us: int, learnt: dict[bytes, bytes], actions: list[ActionRow]) -> Report:
         batch, pieces, gaps = Batch(), dict[str, _Piece](), list[Gap]()
         share = _BATCH_BYTES // max(1, len(self._readers))
         store.begin()
-        store.learn(self._policies.items())
+        store.learn(learnt.items())
         for name, reader in self._readers.items():
             if name not in self._stored:
                 mark = store.journal(name)
@@ -204,7 +222,7 @@ class Tail:
         if twice:
             gaps.append(Gap(now_us, "", "duplicate", twice, "a decision of that id was there already"))
         gaps += [Gap(now_us, name, "damaged", size, because) for name, size, because in self._damaged]
-        store.note(self._actions, gaps)
+        store.note(actions, gaps)
         came = len(batch.whole) + len(batch.opens)
         trimmed = store.trim(now_us=now_us, keep_s=self._kept.seconds, keep_bytes=self._kept.bytes, came=came)
         store.commit()
@@ -236,8 +254,6 @@ class Tail:
 
     def _committed(self, store: Store, batch: Batch, pieces: dict[str, _Piece], gaps: list[Gap]) -> Report:
         """What follows once the rows are durable, and only then."""
-        self._policies.clear()
-        self._actions.clear()
         self._damaged.clear()
         for gap in gaps:
             log.error("the store misses something: %d %s of %s: %s", gap.amount, gap.kind, gap.journal, gap.because)
@@ -267,6 +283,7 @@ class Tail:
             records_dropped=records,
             cut_bytes=sum(piece.cut for piece in pieces.values()),
             behind_bytes=self._behind(),
+            writers=0,
             tallies=batch.tallies,
             texts=store.texts,
         )
@@ -276,8 +293,13 @@ class Tail:
 
     def _told(self, total: Report) -> Report:
         fill = max((reader.unread_bytes / reader.capacity for reader in self._readers.values()), default=0.0)
-        because = self._because or ""
-        return total._replace(up=self._because == "", because=because, fill_0_1=fill, behind_bytes=self._behind())
+        return total._replace(
+            up=self._because == "",
+            because=self._because or "",
+            fill_0_1=fill,
+            behind_bytes=self._behind(),
+            writers=sum(not reader.writer_gone() for reader in self._readers.values()),
+        )
 
     def _up(self) -> None:
         if self._because != "":
@@ -301,7 +323,7 @@ class Tail:
             self._store = None
 
 
-_NOTHING = Report(False, "", 0, 0, 0, 0.0, 0, 0, 0, 0, {}, {})
+_NOTHING = Report(False, "", 0, 0, 0, 0.0, 0, 0, 0, 0, 0, {}, {})
 
 
 def _sum(a: Report, b: Report) -> Report:

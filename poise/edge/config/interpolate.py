@@ -1,4 +1,4 @@
-"""``${NAME}`` and ``${NAME:-default}`` in scalars, filled in from the environment. ``$${`` stands for a plain ``${``."""
+"""``${NAME}`` and ``${NAME:-default}`` in scalars, filled in from the environment; ``$${`` is a plain ``${``."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ class _Filler:
                 self._findings.error(node.place, path, show(node), "is not a reference to the environment", hint)
                 return ""
             name, default = inside[1], inside[2]
-            value = self._environ.get(name) or default  # as in a shell: `:-` also stands in for what is set but empty
+            value = self._environ.get(name)
+            if not value and default is not None:
+                return default  # as in a shell: `:-` stands in also for what is set but empty
             if value is None:
                 hint = f"set it, or give a default: ${{{name}:-...}}"
                 self._findings.error(node.place, path, show(node), f"{name} is not set in the environment", hint)

@@ -1,4 +1,4 @@
-"""YAML as a tree that remembers where each value stands: core scalars of YAML 1.2, duplicates refused, everything bounded."""
+"""YAML as a tree that knows where each value stands: core scalars of YAML 1.2, no duplicates, everything bounded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,16 @@ _INT = re.compile(r"[-+]?[0-9]{1,18}")
 _OTHER_INT = re.compile(r"0o[0-7]{1,20}|0x[0-9a-fA-F]{1,15}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?")
 _CORE = "tag:yaml.org,2002:"
-_TAGS = {_CORE + "str", _CORE + "int", _CORE + "float", _CORE + "bool", _CORE + "null", _CORE + "map", _CORE + "seq", "!"}
+_TAGS = {
+    _CORE + "str",
+    _CORE + "int",
+    _CORE + "float",
+    _CORE + "bool",
+    _CORE + "null",
+    _CORE + "map",
+    _CORE + "seq",
+    "!",
+}
 
 
 class Scalar(NamedTuple):
@@ -99,7 +108,9 @@ def parse(raw: bytes, file: str, findings: Findings) -> Node | None:
         mark = error.problem_mark or error.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
         said = ", ".join(part for part in (error.problem, error.context) if part)
-        raise Bad(place, _at(text, place), f"is not YAML: {said}", "look at quotes, brackets and indentation") from error
+        raise Bad(
+            place, _at(text, place), f"is not YAML: {said}", "look at quotes, brackets and indentation"
+        ) from error
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         place = Place(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
@@ -133,11 +144,14 @@ class _Composer:
         next(self._events)  # the document's end
         event = next(self._events)
         if not isinstance(event, yaml.StreamEndEvent):
-            raise Bad(self._place(event), "---", "starts a second document", "one file holds one document; use include:")
+            raise Bad(
+                self._place(event), "---", "starts a second document", "one file holds one document; use include:"
+            )
         return node
 
     def _place(self, event: yaml.Event) -> Place:
         mark = event.start_mark
+        assert mark is not None
         return Place(self._file, mark.line + 1, mark.column + 1)
 
     def _node(self, event: yaml.Event, depth: int) -> tuple[Node, int]:
@@ -148,6 +162,7 @@ class _Composer:
             raise Bad(place, f"depth {depth}", f"is nested deeper than {MAX_DEPTH}", "no setting is that deep")
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, place, depth)
+        assert isinstance(event, yaml.NodeEvent)
         before, anchor = self._count, event.anchor
         if anchor is not None:
             self._anchors[anchor] = None
@@ -172,15 +187,18 @@ class _Composer:
             raise Bad(place, f"{self._count} values", text, "write the values out, or split the file")
 
     def _alias(self, event: yaml.AliasEvent, place: Place, depth: int) -> tuple[Node, int]:
-        known = self._anchors.get(event.anchor, ())
+        anchor = event.anchor or ""
+        if anchor not in self._anchors:
+            raise Bad(place, f"*{shown(anchor)}", "names no anchor above", f"define it first: &{shown(anchor)}")
+        known = self._anchors[anchor]
         if known is None:
-            raise Bad(place, f"*{shown(event.anchor)}", "stands inside of what it names", "write the value out")
-        if not known:
-            raise Bad(place, f"*{shown(event.anchor)}", "names no anchor above", f"define it first: &{shown(event.anchor)}")
+            raise Bad(place, f"*{shown(anchor)}", "stands inside of what it names", "write the value out")
         node, size, deep = known
         self._grow(size, place)
         if depth + deep - 1 > MAX_DEPTH:
-            raise Bad(place, f"depth {depth + deep - 1}", f"is nested deeper than {MAX_DEPTH}", "no setting is that deep")
+            raise Bad(
+                place, f"depth {depth + deep - 1}", f"is nested deeper than {MAX_DEPTH}", "no setting is that deep"
+            )
         return node, deep
 
     def _check_tag(self, event: yaml.Event, place: Place) -> None:
@@ -209,7 +227,7 @@ class _Composer:
             first = found.keys.get(key.text)
             if first is not None:
                 text = f"is here twice; first on line {first.line}"
-                self._findings.error(key.place, key.text, show(key), text, "keep one of them")
+                self._findings.error(key.place, show(key), show(key), text, "keep one of them")
                 continue
             found.items[key.text] = node
             found.keys[key.text] = key.place

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration: where, the value, why, and a way out. All of it is collected, nothing stops at the first."""
+"""What is wrong with a configuration: where, the value, why, a way out. All of it is collected, not the first alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ MAX_SHOWN = 60  # characters of a bad value
 HIDDEN = "(hidden)"
 
 # What vendors' keys look like. A key in the wrong place must not end up in a log.
-_LOOKS_SECRET = re.compile(r"\b(sk|pk|rk|gsk|xai|key|nvapi|fw|tgp|csk|AIza)[-_]?[A-Za-z0-9_-]{12,}|\bBearer\s|://[^/\s]*@")
+_LOOKS_SECRET = re.compile(
+    r"\b(sk|pk|rk|gsk|xai|key|nvapi|fw|tgp|csk|AIza)[-_]?[A-Za-z0-9_-]{12,}|\bBearer\s|://[^/\s]*@"
+)
 
 
 class Place(NamedTuple):
@@ -28,7 +30,8 @@ class Place(NamedTuple):
 
 class Problem(NamedTuple):
     """One thing that is wrong. path is the setting's (``workflows.chat.timers.stall``), '' for the file as a whole;
-    value is what stands there, shortened, and never a secret."""
+    value is what stands there, shortened, and never a secret.
+    """
 
     file: str
     line: int

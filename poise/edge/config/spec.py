@@ -1,4 +1,4 @@
-"""What may stand where: readers that turn nodes into typed values, tell everything that is wrong, and describe themselves.
+"""What may stand where: readers that turn nodes into typed values, tell all that is wrong, and describe themselves.
 
 A struct of the file's shape names its readers in its annotations: ``Annotated[type, reader, "meaning"]``.
 """
@@ -11,8 +11,8 @@ from typing import Final, NamedTuple, get_type_hints
 
 import msgspec
 
-from poise.edge.config.node import Mapping, Node, Scalar, Sequence, Value, show
-from poise.edge.config.problem import HIDDEN, Findings, Place, did_you_mean
+from poise.edge.config.node import Mapping, Node, Scalar, Sequence, show
+from poise.edge.config.problem import HIDDEN, Findings, did_you_mean, shown
 
 Schema = dict[str, object]
 
@@ -40,6 +40,12 @@ class Reader:
         """The same, as far as JSON Schema can say it."""
         raise NotImplementedError
 
+    def show(self, value: object) -> str:
+        """A typed value as it would be written."""
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        return f"{value:g}" if isinstance(value, float) else str(value)
+
 
 class Wrong(Exception):
     """A leaf's value cannot be used: why, and a hint."""
@@ -50,14 +56,29 @@ class Wrong(Exception):
 
 
 class Leaf(Reader):
-    """A scalar. parse gets its value and where it stands (for paths that are relative to the file), and raises Wrong."""
+    """A scalar. parse gets its value and where it stands (paths are relative to their file), and raises Wrong."""
 
     def __init__(
-        self, kind: str, example: str, parse: Callable[[Scalar, Findings], object], schema: Schema, *, secret: bool = False
+        self,
+        kind: str,
+        example: str,
+        parse: Callable[[Scalar, Findings], object],
+        schema: Schema,
+        *,
+        secret: bool = False,
     ) -> None:
         self.kind, self.example, self.secret = kind, example, secret
         self._parse = parse
         self._schema = schema
+        self._show: Callable[[int], str] | None = None
+
+    def shown_by(self, show: Callable[[int], str]) -> Leaf:
+        """The same leaf, for whole numbers that stand for a quantity."""
+        self._show = show
+        return self
+
+    def show(self, value: object) -> str:
+        return self._show(value) if self._show and isinstance(value, int) else super().show(value)
 
     def read(self, node: Node, path: str, findings: Findings) -> object:
         if not isinstance(node, Scalar):
@@ -79,27 +100,29 @@ class ListOf(Reader):
 
     def __init__(self, item: Reader, *, least: int = 0, most: int = 1000) -> None:
         self.kind = f"list of {item.kind}"
-        self._item, self._least, self._most = item, least, most
+        self.item, self._least, self._most = item, least, most
 
     def read(self, node: Node, path: str, findings: Findings) -> object:
         if not isinstance(node, Sequence):
-            value = HIDDEN if getattr(self._item, "secret", False) else show(node)
+            value = HIDDEN if getattr(self.item, "secret", False) else show(node)
             findings.error(node.place, path, value, "is not a list", "write it in brackets: [a, b]")
             return BAD
         count = len(node.items)
         if not self._least <= count <= self._most:
             text = f"has {count} items, not {self._least} to {self._most}"
-            findings.error(node.place, path, show(node), text, "add what is missing" if count < self._least else "shorten it")
+            findings.error(
+                node.place, path, show(node), text, "add what is missing" if count < self._least else "shorten it"
+            )
             return BAD
-        found = [self._item.read(item, f"{path}[{i}]", findings) for i, item in enumerate(node.items)]
+        found = [self.item.read(item, f"{path}[{i}]", findings) for i, item in enumerate(node.items)]
         return BAD if BAD in found else tuple(found)
 
     def schema(self) -> Schema:
-        return {"type": "array", "items": self._item.schema(), "minItems": self._least, "maxItems": self._most}
+        return {"type": "array", "items": self.item.schema(), "minItems": self._least, "maxItems": self._most}
 
 
 class MapOf(Reader):
-    """Names, which name checks, to values. What cannot be read is left out; ``whole`` says whether that is the case."""
+    """Names, which name checks, to values. What cannot be read is left out, with the reason told."""
 
     def __init__(self, name: Callable[[str], None], item: Reader, *, most: int = 10_000) -> None:
         self.kind = f"names to {item.kind}"
@@ -117,7 +140,7 @@ class MapOf(Reader):
             try:
                 self._name(name)
             except Wrong as wrong:
-                findings.error(node.keys[name], f"{path}.{name}", name, wrong.text, wrong.hint)
+                findings.error(node.keys[name], f"{path}.{shown(name)}", shown(name), wrong.text, wrong.hint)
                 continue
             value = self.item.read(item, f"{path}.{name}", findings)
             if value is not BAD:
@@ -135,6 +158,7 @@ class Field(NamedTuple):
     meaning: str
     default: object
     required: bool
+    attribute: str  # its name in the struct, where the file's is a word of Python
 
 
 class Record(Reader):
@@ -160,7 +184,7 @@ class Record(Reader):
             field = known.get(name)
             if field is None:
                 hint = "" if findings.full else did_you_mean(name, known)
-                findings.error(node.keys[name], prefix + name, show_name(name), "is not a setting here", hint)
+                findings.error(node.keys[name], prefix + shown(name), shown(name), "is not a setting here", hint)
             elif not (isinstance(item, Scalar) and item.value is None):
                 values[name] = field.reader.read(item, prefix + name, findings)
         missing = [name for name, field in known.items() if field.required and name not in values]
@@ -168,9 +192,13 @@ class Record(Reader):
             findings.error(node.place, prefix + name, "", "is missing", f"add {name}: {known[name].meaning}")
         if missing or any(values[name] is BAD and known[name].required for name in values):
             return BAD
-        return self.struct(**{name: value for name, value in values.items() if value is not BAD})
+        return self.struct(**{known[name].attribute: value for name, value in values.items() if value is not BAD})
 
     def schema(self) -> Schema:
+        return {"$ref": f"#/$defs/{self.struct.__name__}"}  # by name, for a posture's overlay holds what it stands in
+
+    def definition(self) -> Schema:
+        """What ``schema`` refers to."""
         properties: Schema = {}
         for name, field in self.fields().items():
             said = field.reader.schema()
@@ -181,7 +209,7 @@ class Record(Reader):
 
 
 class Either(Reader):
-    """One of several shapes, told apart by the kind of node. short makes what a scalar stands for."""
+    """One of two shapes, told apart by the kind of node."""
 
     def __init__(self, kind: str, *, scalar: Reader, other: Reader) -> None:
         self.kind = kind
@@ -193,6 +221,9 @@ class Either(Reader):
 
     def schema(self) -> Schema:
         return {"anyOf": [self.scalar.schema(), self.other.schema()]}
+
+    def show(self, value: object) -> str:
+        return self.scalar.show(value)
 
 
 class Anything(Reader):
@@ -207,18 +238,6 @@ class Anything(Reader):
         return {}
 
 
-def show_name(name: str) -> str:
-    """An unknown name for a message."""
-    return show(Scalar(Place(""), name, name))
-
-
-def values_of(value: Value) -> str:
-    """What a scalar is, in words, for a message about its type."""
-    if value is None:
-        return "nothing"
-    return {bool: "true or false", int: "a number", float: "a number", str: "text"}[type(value)]
-
-
 @cache
 def _fields(struct: type[msgspec.Struct]) -> dict[str, Field]:
     hints = get_type_hints(struct, include_extras=True)
@@ -228,5 +247,5 @@ def _fields(struct: type[msgspec.Struct]) -> dict[str, Field]:
         default = field.default if field.default is not msgspec.NODEFAULT else field.default_factory
         if default is not msgspec.NODEFAULT and field.default is msgspec.NODEFAULT:
             default = default()
-        found[field.encode_name] = Field(reader, meaning, default, field.required)
+        found[field.encode_name] = Field(reader, meaning, default, field.required, field.name)
     return found

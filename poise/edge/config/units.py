@@ -1,4 +1,4 @@
-"""Quantities as people write them: ``800ms``, ``4MiB``, ``99.9%``, ``$0.05``. Each reader returns None where it is none."""
+"""Quantities as people write them: ``800ms``, ``4MiB``, ``99.9%``, ``$0.05``; None is returned where it is none."""
 
 from __future__ import annotations
 

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 class Vendor(NamedTuple):
     """dialect is the wire format; url its usual address, '' where only the user knows it; variable holds its key by
-    custom, '' for servers that usually need none."""
+    custom, '' for servers that usually need none.
+    """
 
     dialect: str
     url: str

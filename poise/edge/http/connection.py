@@ -39,6 +39,7 @@ class Connection(asyncio.Protocol):
         "_refused",
         "_served",
         "_transport",
+        "_unsent",
         "lingering",
         "paused",
         "server",
@@ -51,7 +52,8 @@ class Connection(asyncio.Protocol):
         self.paused = False
         self.lingering = False
         self.since_s = server.now_s  # when the state it is in began: idle, reading a head, reading a body
-        self.stalled_s = 0.0
+        self.stalled_s = 0.0  # when it was last seen to read
+        self._unsent = 0
         self._parser = httptools.HttpRequestParser(self)
         self._message: Message | None = None
         self._queue: deque[Message] = deque()
@@ -76,7 +78,6 @@ class Connection(asyncio.Protocol):
                 self.abort()
             return
         if self._message is None:
-            self.since_s = self.server.now_s
             self._raw = 0
         self._raw += len(data)
         try:
@@ -94,23 +95,25 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """A client that stops sending is taken for gone, as nginx does."""
+        if self._reply is not None and not self._reply.done:
+            self.server.gone(self._reply)  # now: the socket itself stays until what is written has been sent
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.server.left(self)
-        self._queue.clear()
-        if self._message is not None:
-            self.server.release(self._message)
-            self._message = None
+        self._transport = None
+        del self._parser  # it holds this connection
+        self._drop_unanswered()
         reply = self._reply
-        if reply is not None:
+        if reply is None:
+            return
+        if not reply.done or (exc is not None and reply.unflushed):
+            self.server.gone(reply)
+        else:
             reply.drained()
-            if not reply.done:
-                self.server.gone(reply)
 
     def pause_writing(self) -> None:
         self.paused = True
-        self.stalled_s = self.server.now_s
         if self._reply is not None:
             self._reply.pause()
 
@@ -118,12 +121,15 @@ class Connection(asyncio.Protocol):
         self.paused = False
         if self._reply is not None:
             self._reply.resume()
+        if self._queue:
+            self.server.loop.call_soon(self._next)
 
     # -- the parser ---------------------------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
         """A message starts."""
         self._message = Message()
+        self.since_s = self.server.now_s
 
     def on_url(self, url: bytes) -> None:
         """Part of the request target."""
@@ -149,12 +155,15 @@ class Connection(asyncio.Protocol):
         message.check_head(parser.get_http_version(), parser.get_method(), server.limits)
         message.keep_alive = parser.should_keep_alive()
         server.screen(message)
-        if message.expects:
-            if message.refusal is not None:
-                raise message.refusal
-            if self._reply is None or self._reply.done:
-                self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self.since_s = server.now_s
+        if message.refusal is not None:
+            if message.expects:
+                raise message.refusal
+            if not self._occupied():
+                message.answered = True
+                self._serve(message)
+        elif message.expects and not self._occupied():
+            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, data: bytes) -> None:
         """Part of the body."""
@@ -170,12 +179,15 @@ class Connection(asyncio.Protocol):
         self._message = None
         self.since_s = self.server.now_s
         self._raw = 0
-        if self._reply is not None and not self._reply.done:
+        if message.answered:
+            if self.lingering:
+                self.close()
+        elif self._occupied():
             if len(self._queue) >= MAX_PIPELINED:
                 raise Error("bad_request", f"more than {MAX_PIPELINED} pipelined requests", hint="wait for answers")
             self._queue.append(message)
-            return
-        self._serve(message)
+        else:
+            self._serve(message)
 
     # -- answering ----------------------------------------------------------------------------------------------------
 
@@ -187,8 +199,7 @@ class Connection(asyncio.Protocol):
 
     def unsent(self) -> int:
         """Bytes that the kernel has not taken yet; 0 where the client is gone."""
-        transport = self._transport
-        return 0 if transport is None or transport.is_closing() else transport.get_write_buffer_size()
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
     def answered(self, reply: Reply) -> None:
         """The answer is written: next one, or close."""
@@ -202,9 +213,17 @@ class Connection(asyncio.Protocol):
         self._served = True
         if self._queue:
             self.server.loop.call_soon(self._next)
+        elif self.server.draining and self._message is None:
+            self.close()
+
+    def _occupied(self) -> bool:
+        """An answer has to wait its turn; also where the client does not read, or its answers would fill the memory."""
+        return bool(self._queue) or self.paused or (self._reply is not None and not self._reply.done)
 
     def _next(self) -> None:
-        if self._queue and not (self._transport is None or self._transport.is_closing()):
+        if not self._queue or self.paused or (self._reply is not None and not self._reply.done):
+            return
+        if not self._refused and self._transport is not None and not self._transport.is_closing():
             self._serve(self._queue.popleft())
 
     def _serve(self, message: Message) -> None:
@@ -231,26 +250,38 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, error: Error) -> None:
         """Answer what cannot be understood, then close: nothing that follows on this connection can be trusted."""
-        if self._refused:
+        if self._refused or self._transport is None or self._transport.is_closing():
             return
         self._refused = True
-        if self._message is not None:
-            self.server.release(self._message)
-            self._message = None
-        if self._reply is not None and not self._reply.done:
-            self._reply.keep_alive = False  # an answer is under way: it is finished, then the connection closes
-            self._queue.clear()
+        answered = self._message is not None and self._message.answered
+        occupied = self._occupied()
+        self._drop_unanswered()
+        if self._reply is not None and (occupied or answered):
+            self.server.note(error)
+            self._reply.keep_alive = False
+            if self._reply.done:
+                self._linger()  # else the answer under way is finished first
             return
         reply = Reply(self, keep_alive=False, chunked=True, decision=self.server.next_id())
         self._reply = reply
         self.server.refuse(error, reply)
 
+    def _drop_unanswered(self) -> None:
+        """Let go of what was read and will not be served, and of the bytes counted for it."""
+        if self._message is not None:
+            self.server.release(self._message)
+            self._message = None
+        for message in self._queue:
+            self.server.release(message)
+        self._queue.clear()
+
     def _linger(self) -> None:
-        if not self.lingering:
+        transport = self._transport
+        if not self.lingering and transport is not None and not transport.is_closing():
             self.lingering = True
             self.since_s = self.server.now_s
-            if self._transport is not None and self._transport.can_write_eof():
-                self._transport.write_eof()
+            if transport.can_write_eof():
+                transport.write_eof()
 
     # -- the sweep ------------------------------------------------------------------------------------------------------
 
@@ -258,19 +289,27 @@ class Connection(asyncio.Protocol):
         """Look at the bounds in time. Called once a second."""
         limits = self.server.limits
         age_s = now_s - self.since_s
+        unsent = self.unsent()
+        if unsent < self._unsent or not self._unsent:
+            self.stalled_s = now_s
+        self._unsent = unsent
+        message = self._message
         if self.lingering:
             if age_s > LINGER_S:
                 self.abort()
-        elif self.paused and now_s - self.stalled_s > limits.write_stall_s:
+        elif unsent and now_s - self.stalled_s > limits.write_stall_s:
             self.server.count("client_too_slow")
             self.abort()
-        elif self._message is not None and not self._message.path:
+        elif message is not None and not message.path:
             if age_s > limits.header_s:
                 self._refuse(Error("request_timeout", f"no complete head within {limits.header_s:g} s", hint="send faster"))
-        elif self._message is not None:
-            if age_s > limits.header_s and self._message.size < age_s * limits.body_bytes_per_s:
+        elif message is not None:
+            if age_s <= limits.header_s:
+                return
+            if message.size - message.swept < age_s * limits.body_bytes_per_s:
                 text = f"the body came slower than {limits.body_bytes_per_s} bytes/s"
                 self._refuse(Error("request_timeout", text, hint="send faster"))
+            message.swept, self.since_s = message.size, now_s  # a fast beginning is no licence to stand still after it
         elif self.idle and age_s > (limits.idle_s if self._served else limits.header_s):
             self.close()
 
@@ -287,4 +326,6 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Close at once."""
         if self._transport is not None:
+            if self._reply is not None and self._reply.unflushed:
+                self.server.gone(self._reply)
             self._transport.abort()

@@ -12,20 +12,22 @@ from poise.edge.snapshot import Grant, Limits
 from poise.errors import Error
 
 MAX_TARGET_BYTES = 8192
+MAX_PIECES = 1024  # of a body, before they are joined as they come: a list of two-byte chunks takes 24 times their size
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?\Z")
 _PATH = re.compile(rb"/[!-~]*\Z")
-_LENGTH = re.compile(rb"[0-9]{1,18}\Z")
 _ONCE = frozenset({b"host", b"content-length", b"transfer-encoding", b"authorization", b"content-type", b"expect"})
-_SEEN_HOSTS = 64
+_SEEN = 64
 _REASONS = 64  # characters of a bad value that an error repeats
 
-_seen: set[bytes] = set()  # hosts that were found well-formed: the same few come with every request
+# Hosts and targets that were found well-formed: the same few come with every request.
+_hosts: set[bytes] = set()
+_paths: dict[bytes, bytes] = {}
 
 
 class Message:
     """One request: head fields in lower case, body chunks, and how it wants to be answered."""
 
-    __slots__ = ("body", "expects", "grant", "head_bytes", "headers", "keep_alive", "labels", "method", "path", "marked", "pairs", "refusal", "size", "url", "version")
+    __slots__ = ("answered", "body", "expects", "grant", "head_bytes", "headers", "keep_alive", "labels", "method", "path", "marked", "pairs", "refusal", "size", "swept", "tail", "url", "version")
 
     def __init__(self) -> None:
         self.method = b""
@@ -35,11 +37,14 @@ class Message:
         self.headers: dict[bytes, bytes] = {}
         self.labels: list[bytes] = []
         self.body: list[bytes] = []
+        self.tail: bytearray | None = None  # what follows the first MAX_PIECES of the body
         self.size = 0
+        self.swept = 0  # size when its pace was last found good
         self.head_bytes = 0
         self.keep_alive = True
         self.expects = False
         self.refusal: Error | None = None
+        self.answered = False  # refused at its head and told so; the rest is read and thrown away
         self.grant: Grant | None = None
         self.marked = False  # an x-poise-* header stands in it
         self.version = "1.1"
@@ -50,11 +55,13 @@ class Message:
         """
         self.method = method
         self.version = version
+        if version != "1.1" and version != "1.0":  # noqa: PLR1714 - half the price of a membership test, per request
+            raise Error("bad_framing", f"this is HTTP/{version}", hint="send HTTP/1.1")
         headers = self.headers = dict(self.pairs)
         names = b"\n".join(headers)
         if len(headers) != len(self.pairs):
             self._join_repeated()
-        self.head_bytes = len(names) + sum(map(len, headers.values())) + 4 * len(headers)
+        self.head_bytes = len(names) + len(b"\n".join(headers.values()))
         if self.head_bytes > limits.header_bytes:
             raise too_many(limits)
         if b"_" in names:
@@ -70,7 +77,7 @@ class Message:
         if expect is not None:
             if expect.lower() != b"100-continue":
                 raise Error("expectation_failed", f"expect {show(expect)} is not known", hint="send 100-continue or nothing")
-            self.expects = True
+            self.expects = version != "1.0"  # where it is to be ignored (RFC 9110, 10.1.1)
 
     def _check_framing(self, limits: Limits) -> None:
         """One way to tell where the body ends, or none: two are how requests are smuggled."""
@@ -79,7 +86,7 @@ class Message:
         if coding is not None and (coding.lower() != b"chunked" or length is not None or self.version != "1.1"):
             raise Error("bad_framing", f"transfer-encoding {show(coding)} here is not a plain 'chunked'", hint="send content-length")
         if length is not None:
-            if _LENGTH.match(length) is None:
+            if not length.isdigit() or len(length) > 18:
                 raise Error("bad_framing", f"content-length {show(length)} is not a number", hint="send digits only")
             if int(length) > limits.body_bytes:
                 raise too_large(limits)
@@ -102,15 +109,22 @@ class Message:
 
     def grow(self, data: bytes, limits: Limits) -> None:
         """The next bytes of the body. Raises Error body_too_large."""
-        self.size += len(data)
-        if self.size > limits.body_bytes:
-            self.body.clear()
+        if self.size + len(data) > limits.body_bytes:
             raise too_large(limits)
-        if self.refusal is None:
+        self.size += len(data)
+        if self.refusal is not None:
+            return
+        if len(self.body) < MAX_PIECES:
             self.body.append(data)
+        elif self.tail is None:
+            self.tail = bytearray(data)
+        else:
+            self.tail += data
 
     def whole_body(self) -> bytes:
         """The body in one piece."""
+        if self.tail is not None:
+            return b"".join((*self.body, self.tail))
         return self.body[0] if len(self.body) == 1 else b"".join(self.body)
 
 
@@ -132,11 +146,17 @@ def show(value: bytes) -> str:
 
 def _check_target(message: Message) -> None:
     url = message.url
+    path = _paths.get(url)
+    if path is not None:
+        message.path = path
+        return
     if len(url) > MAX_TARGET_BYTES:
         raise Error("uri_too_long", f"the request target has {len(url)} bytes, at most {MAX_TARGET_BYTES}", hint="shorten it")
     if _PATH.match(url) is None:
         raise Error("bad_request", f"the request target {show(url)} is not a path", hint="send '/v1/...'")
-    message.path = url.partition(b"?")[0]
+    message.path = path = url.partition(b"?")[0]
+    if len(_paths) < _SEEN and len(url) < 256:
+        _paths[url] = path
 
 
 def _check_host(host: bytes | None, version: str) -> None:
@@ -144,9 +164,9 @@ def _check_host(host: bytes | None, version: str) -> None:
         if version == "1.0":
             return
         raise Error("bad_host", "there is no host header", hint="HTTP/1.1 needs one")
-    if host in _seen:
+    if host in _hosts:
         return
     if _HOST.match(host) is None:
         raise Error("bad_host", f"host {show(host)} is not a host name", hint="send 'name' or 'name:port'")
-    if len(_seen) < _SEEN_HOSTS:
-        _seen.add(host)
+    if len(_hosts) < _SEEN:
+        _hosts.add(host)

@@ -14,7 +14,7 @@ import asyncio
 from functools import partial
 
 from poise.clock import Clock, Timer
-from poise.edge.http.dial import Dialed, Dialer
+from poise.edge.http.connect import Dialed, Dialer
 from poise.edge.http.upstream import UpstreamConnection
 from poise.edge.snapshot import Endpoint
 from poise.errors import AttemptFailed, Failure
@@ -168,8 +168,10 @@ class UpstreamPool:
                     return
                 next(iter(self._idle)).retire()  # a fresh one was asked for while all slots hold idle ones
                 continue
-            deadline_us = next(reversed(self._waiters.values()))
-            self._dial(max(0.0, (deadline_us - self._clock.now_us()) / 1e6))
+            left_us = max(self._waiters.values()) - self._clock.now_us()
+            if left_us <= 0:
+                return  # they are about to be told; a dial without time would only be cancelled, and begun again
+            self._dial(left_us / 1e6)
 
     def _dial(self, timeout_s: float) -> None:
         connection = UpstreamConnection(self)

@@ -96,6 +96,11 @@ class Reply:
         self._connection.server.flushing.add(self)
         return self._waiter
 
+    @property
+    def unflushed(self) -> bool:
+        """Complete, and its last bytes are still waited for."""
+        return self._waiter is not None and not self._waiter.done()
+
     # -- from the connection ----------------------------------------------------------------------------------------
 
     def pause(self) -> None:

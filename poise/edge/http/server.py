@@ -65,7 +65,10 @@ class Server:
 
     async def listen(self, sock: socket.socket, tls: ssl.SSLContext | None = None) -> asyncio.Server:
         """Accept on a listening socket, which the server now owns; give it a duplicate to keep one's own."""
-        listener = await self.loop.create_server(lambda: Connection(self), sock=sock, backlog=BACKLOG, ssl=tls)
+        hello_s = None if tls is None else self.limits.header_s  # a handshake is bounded as a head is
+        listener = await self.loop.create_server(
+            lambda: Connection(self), sock=sock, backlog=BACKLOG, ssl=tls, ssl_handshake_timeout=hello_s
+        )
         self._listeners.append(listener)
         return listener
 
@@ -135,10 +138,16 @@ class Server:
         self.front.turned_away(error, reply.decision)
         self.show(error, reply, path)
 
+    def note(self, error: Error) -> None:
+        """Keep the record of a request that is refused without an answer of its own."""
+        self.counts[error.code] += 1
+        self.front.turned_away(error, self.next_id())
+
     def gone(self, reply: Reply) -> None:
         """The client went before its answer was complete: stop the work for it."""
         if reply.task is not None:
-            reply.task.cancel()
+            # Behind the task's first step: a task that is cancelled before it began runs no ``finally`` of its own.
+            self.loop.call_soon(reply.task.cancel)
 
     def cut(self, reply: Reply) -> None:
         """The grace time is over: end an answer in-band."""
@@ -157,7 +166,9 @@ class Server:
         except Error as error:
             self.show(error, reply, message.path)
         except asyncio.CancelledError:
-            if not reply.done:
+            if not reply.cut:
+                self.count("client_gone")
+            elif not reply.done:
                 reply.keep_alive = False
                 self.show(Error("draining", "this server is shutting down", hint="try again"), reply, message.path)
         except Exception:

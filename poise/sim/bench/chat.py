@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
 
 from poise.sim.bench import process, recorded, stopwatch, wrk
@@ -14,10 +12,12 @@ from poise.sim.bench.rounds import Round
 from poise.sim.bench.scene import DIRECT, Running, Scene, Stage, playing
 from poise.sim.bench.wording import chat_body
 
-CONNECTIONS = 32
-REST_MS = 3  # 32 connections resting 3 ms each make about 9,000 requests/s, which every peer can serve
-PACED_S = 6
+EVEN = wrk.Pace(3)  # 32 connections resting 3 ms each make about 9,000 requests/s, which every peer can serve
+EVEN_S = 6
 FULL_S = 4
+WARM_S = 2
+# For a peer that outruns the load: rests that bring the load core below its limit and the peer's core near its own.
+THROTTLED = wrk.Pace(1, 0.5)
 LATENCY_BATCHES = 20
 LATENCY_BATCH = 300  # 6,000 requests a round; short batches, so that all meet the same weather
 SETTLE_S = 0.6
@@ -29,50 +29,53 @@ def chat(scene: Scene) -> None:
         scene.lost("wrk", "not installed (Debian package wrk): the chat case cannot be run")
         return
     with playing(scene, scene.peers) as stage:
-        body = stage.work / "body.json"
-        body.write_bytes(chat_body())
-        for peer in stage.peers:
-            _load(scene, stage, peer, body, seconds=2, rest_ms=0)
+        (stage.work / "body.json").write_bytes(chat_body())
+        for peer in stage.peers:  # round 0 warms up
+            _rated(scene, stage, peer, number=0, part="chat-even", seconds=WARM_S, pace=EVEN)
         for number in range(1, scene.rounds + 1):
             for peer in stage.peers:
-                _rated(scene, stage, peer, body, number=number, part="chat-paced", seconds=PACED_S, rest_ms=REST_MS)
-        for number in range(1, scene.rounds + 1):
-            for peer in stage.peers:
-                _rated(scene, stage, peer, body, number=number, part="chat-full", seconds=FULL_S, rest_ms=0)
+                _rated(scene, stage, peer, number=number, part="chat-even", seconds=EVEN_S, pace=EVEN)
+        _flat_out(scene, stage)
         for number in range(1, scene.rounds + 1):
             _latency(scene, stage, number)
     _starts(scene)
 
 
-def _load(scene: Scene, stage: Stage, peer: Running, body: Path, *, seconds: int, rest_ms: int) -> wrk.Report:
-    log = stage.work / "wrk.log"
-    return wrk.load(peer.port, body=body, core=scene.cores.load, seconds=seconds, rest_ms=rest_ms, log=log)
+def _flat_out(scene: Scene, stage: Stage) -> None:
+    """As fast as each peer goes. One that outruns the load is throttled from then on; round 0 is there to find that."""
+    paces = {peer.name: wrk.FLAT_OUT for peer in stage.peers}
+    for number in range(scene.rounds + 1):
+        for peer in stage.peers:
+            pace = paces[peer.name]
+            found = _rated(scene, stage, peer, number=number, part="chat-full", seconds=FULL_S, pace=pace)
+            if found.load_core_share > scene.results.limits.load_core_share - 0.05:
+                paces[peer.name] = THROTTLED
 
 
-def _rated(
-    scene: Scene, stage: Stage, peer: Running, body: Path, *, number: int, part: str, seconds: int, rest_ms: int
-) -> None:
+def _rated(scene: Scene, stage: Stage, peer: Running, *, number: int, part: str, seconds: int, pace: wrk.Pace) -> Round:
     """One round of load on one peer: its rate, and its CPU when everything the load caused has been done."""
     last_id = recorded.newest(peer.data) if peer.data else 0
     meter = Meter(scene.cores, peer.process.pid)
-    report = _load(scene, stage, peer, body, seconds=seconds, rest_ms=rest_ms)
+    body, log = stage.work / "body.json", stage.work / "wrk.log"
+    report = wrk.load(peer.port, pace, seconds=seconds, body=body, core=scene.cores.load, log=log)
     cost = meter.stop()
     values = {
         "requests_per_s": report.requests / (report.took_us / 1e6),
         "cpu_us_per_request": 0.0,  # its place in the order; known after the store has drained
         "requests": float(report.requests),
         "errors": float(report.errors),
+        "rest_ms": pace.rest_ms * pace.share,
     }
     if peer.data:
         held = recorded.drained(peer.data, last_id, at_least=report.good)
-        # wrk hangs up with up to 32 requests under way, which it does not count: there may be more decisions, not fewer.
+        # wrk hangs up with up to 32 requests under way, which it does not count: more decisions, never fewer.
         values["decisions"] = float(held.rows)
         values["decisions_missing"] = float(max(0, report.good - held.rows))
         values["decisions_open"] = float(held.open)
     else:
         stopwatch.pause(SETTLE_S)
     values["cpu_us_per_request"] = meter.cpu_s() / max(1, report.requests) * 1e6
-    scene.keep(
+    return scene.keep(
         Round(
             part=part,
             peer=peer.name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from array import array
 from types import TracebackType
+from typing import Self
 
 from poise.errors import Error
 from poise.sim.bench import stopwatch
@@ -20,7 +21,7 @@ class Exchange:
         self._request = post(chat_body())
         self._socket: socket.socket | None = None
 
-    def __enter__(self) -> Exchange:
+    def __enter__(self) -> Self:
         self._socket = socket.create_connection(("127.0.0.1", self._port), self._timeout_s)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return self

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 def percentile(values: Sequence[float], share_0_1: float) -> float:
-    """The smallest value that at least this share of all values does not exceed (nearest rank); NaN if there is none."""
+    """The smallest value that at least this share of all does not exceed (nearest rank); NaN if there is none."""
     if not values:
         return math.nan
     ordered = sorted(values)

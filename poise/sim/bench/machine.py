@@ -60,7 +60,7 @@ def busy_share(before: CoreTimes, after: CoreTimes) -> float:
 
 
 def raise_open_files(wanted: int = 20_000) -> int:
-    """Let this process and those it starts open that many files, or as many as the machine allows; returns the limit."""
+    """Let this process and those it starts open that many files, or as many as is allowed; returns the limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft < allowed:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from poise.sim.bench import process, recorded, stopwatch, wrk
 from poise.sim.bench.figures import slope
 from poise.sim.bench.meter import Meter
@@ -12,7 +10,7 @@ from poise.sim.bench.scene import Running, Scene, Stage, playing
 from poise.sim.bench.wording import chat_body
 
 REQUESTS = 100_000
-FLAT_REST_MS = 10  # about 3,000 requests/s: a busy team's day
+FLAT = wrk.Pace(10)  # about 3,000 requests/s: a busy team's day
 FLAT_SLICE_S = 10
 _SLICE_S = 5
 
@@ -24,24 +22,26 @@ def memory(scene: Scene, minutes: float) -> None:
         return
     for peer in scene.peers:
         with playing(scene, [peer]) as stage:
-            body = stage.work / "body.json"
-            body.write_bytes(chat_body())
+            (stage.work / "body.json").write_bytes(chat_body())
             for running in stage.peers:
-                _loaded(scene, stage, running, body)
+                _loaded(scene, stage, running)
                 if minutes:
-                    _flat(scene, stage, running, body, minutes)
+                    _flat(scene, stage, running, minutes)
 
 
-def _loaded(scene: Scene, stage: Stage, peer: Running, body: Path) -> None:
+def _load(scene: Scene, stage: Stage, peer: Running, pace: wrk.Pace, seconds: int) -> wrk.Report:
+    body, log = stage.work / "body.json", stage.work / "wrk.log"
+    return wrk.load(peer.port, pace, seconds=seconds, body=body, core=scene.cores.load, log=log)
+
+
+def _loaded(scene: Scene, stage: Stage, peer: Running) -> None:
     before = process.cpu_by_pid(peer.process.pid)
     last_id = recorded.newest(peer.data) if peer.data else 0
     meter = Meter(scene.cores, peer.process.pid)
     good = 0
     errors = 0
     while good < REQUESTS and not errors:
-        report = wrk.load(
-            peer.port, body=body, core=scene.cores.load, seconds=_SLICE_S, rest_ms=0, log=stage.work / "wrk.log"
-        )
+        report = _load(scene, stage, peer, wrk.FLAT_OUT, _SLICE_S)
         good += report.good
         errors += report.errors
     cost = meter.stop()
@@ -60,20 +60,13 @@ def _loaded(scene: Scene, stage: Stage, peer: Running, body: Path) -> None:
     )
 
 
-def _flat(scene: Scene, stage: Stage, peer: Running, body: Path, minutes: float) -> None:
+def _flat(scene: Scene, stage: Stage, peer: Running, minutes: float) -> None:
     begun_ns = stopwatch.now_ns()
     points: list[tuple[float, float]] = []
     errors = 0
     requests = 0
     while True:
-        report = wrk.load(
-            peer.port,
-            body=body,
-            core=scene.cores.load,
-            seconds=FLAT_SLICE_S,
-            rest_ms=FLAT_REST_MS,
-            log=stage.work / "wrk.log",
-        )
+        report = _load(scene, stage, peer, FLAT, FLAT_SLICE_S)
         errors += report.errors
         requests += report.good
         passed_min = (stopwatch.now_ns() - begun_ns) / 60e9

@@ -21,7 +21,7 @@ _INSTALL_S = 600.0
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """Where a peer is put: its folder, its port, and the upstream it stands before (authority: a PEM file where TLS)."""
+    """Where a peer is put: its folder, its port, the upstream it stands before; authority is a PEM file where TLS."""
 
     work: Path
     port: int
@@ -160,7 +160,7 @@ def _poise(home: Path, site: Site) -> Command:
 NGINX = Peer(name="nginx", missing=_installed("nginx"), version=_said("nginx", "-v"), command=_nginx)
 HAPROXY = Peer(name="haproxy", missing=_installed("haproxy"), version=_said("haproxy", "-v"), command=_haproxy)
 SGLANG = Peer(
-    name="sglang-router", missing=_sglang_missing, version=lambda home: SGLANG_ROUTER, command=_sglang, tls=False
+    name="sglang-router", missing=_sglang_missing, version=lambda _: SGLANG_ROUTER, command=_sglang, tls=False
 )
-POISE = Peer(name="poise", missing=_poise_missing, version=lambda home: poise.__version__, command=_poise)
+POISE = Peer(name="poise", missing=_poise_missing, version=lambda _: poise.__version__, command=_poise)
 PEERS = (NGINX, HAPROXY, SGLANG, POISE)

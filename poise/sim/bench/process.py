@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from poise.sim.bench import stopwatch
@@ -27,7 +28,7 @@ def start(
     if shutil.which("setpriv"):
         pinned = ["setpriv", "--pdeathsig", "TERM", *pinned]
     with log.open("ab") as sink:
-        return subprocess.Popen(
+        return subprocess.Popen(  # noqa: S603  # the peers, wrk and this package's own modules
             pinned,
             stdin=subprocess.PIPE if talk else subprocess.DEVNULL,
             stdout=subprocess.PIPE if talk else sink,
@@ -42,8 +43,8 @@ def tree(pid: int) -> list[int]:
     found = [pid]
     for parent in found:
         try:
-            for thread in os.listdir(f"/proc/{parent}/task"):
-                found.extend(map(int, Path(f"/proc/{parent}/task/{thread}/children").read_text().split()))
+            for thread in Path(f"/proc/{parent}/task").iterdir():
+                found.extend(map(int, (thread / "children").read_text().split()))
         except (FileNotFoundError, ProcessLookupError):
             continue
     return found
@@ -70,6 +71,15 @@ def vanished(before: Mapping[int, float], after: Mapping[int, float]) -> list[in
     return sorted(set(before) - set(after))
 
 
+def running(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
 def resident_kib(pid: int) -> dict[int, int]:
     """Resident memory, KiB, for each process of a tree."""
     sizes: dict[int, int] = {}
@@ -85,11 +95,11 @@ def stop(process: subprocess.Popen[bytes], *, grace_s: float = 5.0) -> None:
     """End a process and whatever is left of its descendants: asked first, then killed."""
     members = tree(process.pid) if process.poll() is None else [process.pid]
     _signal([process.pid], signal.SIGTERM)
-    try:
+    with suppress(subprocess.TimeoutExpired):  # the kill below is the answer
         process.wait(grace_s)
-    except subprocess.TimeoutExpired:
-        pass  # the kill below is the answer
-    _signal([pid for pid in members[1:] if _in_session(pid, process.pid)], signal.SIGKILL)
+    orphans = [pid for pid in members[1:] if _in_session(pid, process.pid)]
+    _signal(orphans, signal.SIGKILL)
+    _wait_gone(orphans)
     if process.poll() is None:
         _signal([process.pid], signal.SIGKILL)
         process.wait()
@@ -104,6 +114,13 @@ def _in_session(pid: int, leader: int) -> bool:
         return os.getsid(pid) == leader
     except ProcessLookupError:
         return False
+
+
+def _wait_gone(pids: Sequence[int], patience_s: float = 2.0) -> None:
+    # They are nobody's children here, so there is nothing to wait on but their entry; a zombie is init's to clear.
+    give_up_ns = stopwatch.now_ns() + int(patience_s * 1e9)
+    while any(map(running, pids)) and stopwatch.now_ns() < give_up_ns:
+        stopwatch.pause(0.005)
 
 
 def _signal(pids: Sequence[int], number: int) -> None:

@@ -25,6 +25,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 class Round(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One peer measured once. values' names end in their unit; NaN is never among them.
 
+    number      1 is the first that counts, 0 a warm-up
     discarded   why the round does not count, '' if it does
     full_load   True where the load core had to be full (client and upstream take turns), so its share says nothing
     """
@@ -53,6 +54,8 @@ class Results(msgspec.Struct, kw_only=True):
 
 def why_discard(found: Round, limits: Limits) -> str:
     """Why a round does not count, '' if it does. Errors do not discard: they are a result and are shown as one."""
+    if found.number == 0:
+        return "warm-up"
     if not found.full_load and found.load_core_share > limits.load_core_share:
         return f"load core {found.load_core_share:.0%} busy, limit {limits.load_core_share:.0%}"
     if found.generator_lag_ms > limits.generator_lag_ms:

@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import sys
 from array import array
+from contextlib import suppress
 from typing import cast
 
 import msgspec
@@ -28,7 +29,7 @@ class Report(msgspec.Struct, kw_only=True):
     gap     between two events of one stream as they arrived
     lag     from sending to arrival
     lost    events that never came, of all that were asked for
-    broken  streams that did not end in [DONE] and the last chunk
+    broken  streams that did not end in [DONE], or brought more events than asked for
     """
 
     window_events: int
@@ -69,14 +70,14 @@ class Tally:
     def end_one(self, *, got: int, whole: bool) -> None:
         """A stream is over."""
         self.ended += 1
-        self.lost += self.events - got
-        self.broken += not whole
+        self.lost += max(0, self.events - got)
+        self.broken += got > self.events or not whole
         if self.ended == self.streams:
             self.all_ended.set()
 
 
 class Stream(asyncio.Protocol):
-    """One connection with one stream. It cuts no HTTP: it finds the events' marks, wherever a proxy put chunk borders."""
+    """One connection with one stream. It reads no HTTP, only the events' marks, wherever a proxy put chunk borders."""
 
     def __init__(self, tally: Tally, request: bytes) -> None:
         self._tally = tally
@@ -89,7 +90,7 @@ class Stream(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's transports are not subclasses of it
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transports are not subclasses of it
         self._transport.write(self._request)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -182,20 +183,23 @@ async def play(port: int, streams: int, events: int, ramp_s: float, patience_s: 
         if number % 10 == 9:
             await asyncio.sleep(ramp_s * 10 / streams)
     await asyncio.wait_for(tally.all_begun.wait(), patience_s)
-    print(msgspec.json.encode({"open": tally.begun - tally.broken}).decode(), flush=True)
+    _say(msgspec.json.encode({"open": tally.begun - tally.broken}))
 
     await _line("begin")
     tally.measuring, begun_s = True, loop.time()
     await _line("end")
     tally.measuring, window_s = False, loop.time() - begun_s
-    try:
+    with suppress(TimeoutError):  # what has not come by then is lost, and counted
         await asyncio.wait_for(tally.all_ended.wait(), patience_s)
-    except TimeoutError:
-        pass  # what has not come by now is lost, and counted below
     for stream in opened:
         stream.connection_lost(None)
         stream.close()
     return _report(tally, window_s, lateness.late_s_max)
+
+
+def _say(line: bytes) -> None:
+    sys.stdout.buffer.write(line + b"\n")
+    sys.stdout.buffer.flush()
 
 
 async def _line(expected: str) -> None:
@@ -230,4 +234,4 @@ if __name__ == "__main__":
     parser.add_argument("--patience-s", type=float, default=30.0)
     asked = parser.parse_args()
     report = uvloop.run(play(asked.port, asked.streams, asked.events, asked.ramp_s, asked.patience_s))
-    print(msgspec.json.encode(report).decode(), flush=True)
+    _say(msgspec.json.encode(report))

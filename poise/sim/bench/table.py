@@ -28,10 +28,10 @@ class Line(NamedTuple):
 
 
 LINES = (
-    Line("CPU per request, same offered rate, us", "chat-paced", "cpu_us_per_request", ratio=True),
-    Line("- requests/s offered", "chat-paced", "requests_per_s", 0),
-    Line("CPU per request, flat out, us", "chat-full", "cpu_us_per_request", ratio=True),
-    Line("- requests/s, flat out", "chat-full", "requests_per_s", 0),
+    Line("CPU per request, same offered rate, us", "chat-even", "cpu_us_per_request", ratio=True),
+    Line("- requests/s then", "chat-even", "requests_per_s", 0),
+    Line("CPU per request, as fast as it goes, us", "chat-full", "cpu_us_per_request", ratio=True),
+    Line("- requests/s then", "chat-full", "requests_per_s", 0),
     Line("added latency p50, 1 connection, us", "chat-latency", "added_p50_us", 0, ratio=True),
     Line("added latency p99, 1 connection, us", "chat-latency", "added_p99_us", 0, ratio=True),
     Line("start until the first answer, ms", "chat-start", "start_ms", 0),
@@ -104,7 +104,12 @@ def _reasons(thrown: list[rounds.Round]) -> str:
     for found in thrown:
         kind = found.discarded.split(" ", 1)[0]
         kinds[kind] = kinds.get(kind, 0) + 1
-    named = {"load": "load core too busy", "generator": "generator late", "others": "others on the measured core"}
+    named = {
+        "warm-up": "warm-up",
+        "load": "load core too busy",
+        "generator": "generator late",
+        "others": "others on the measured core",
+    }
     return ", ".join(f"{named.get(kind, kind)}: {count}" for kind, count in sorted(kinds.items()))
 
 

@@ -17,7 +17,7 @@ from typing import cast
 import uvloop
 
 from poise.sim.bench import stopwatch
-from poise.sim.bench.wording import ANSWER, FIRST_EVENT, LAST_EVENTS, chunk, event
+from poise.sim.bench.wording import ANSWER, EVENTS, FIRST_EVENT, LAST_EVENTS, chunk, event
 
 PHASES = 20
 
@@ -79,7 +79,7 @@ class Exchange(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's transports are not subclasses of it
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transports are not subclasses of it
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._pacer.remove(self)
@@ -109,8 +109,8 @@ class Exchange(asyncio.Protocol):
     def _answer(self, request: bytes) -> None:
         assert self._transport is not None
         if request.startswith(b"POST /v1/chat/completions"):
-            if b'"stream":true' in request:
-                self._number, self._events = 0, _number_after(request, b'"max_tokens":')
+            if EVENTS in request:
+                self._number, self._events = 0, _number_after(request, EVENTS)
                 self._transport.write(_STREAM_HEAD + chunk(FIRST_EVENT))
                 self._pacer.add(self)
             else:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 KEY = "sk-bench-0123456789abcdef0123456789abcdef"
 MODEL = "bench-chat"
+EVENTS = b"bench-events="  # what stands before the number of events in a request for a stream
 PATH = "/v1/chat/completions"
 
 _QUESTION = [
@@ -44,8 +45,8 @@ FIRST_EVENT = _HEAD + b'"role":"assistant","content":""' + _TAIL
 LAST_EVENTS = (
     _HEAD
     + b'},"finish_reason":"stop"}]}\n\n'
-    + b'data: {"id":"chatcmpl-bench000000000000001","object":"chat.completion.chunk","created":1760000000,"model":"m-a",'
-    + b'"choices":[],"usage":{"prompt_tokens":44,"completion_tokens":10,"total_tokens":54}}\n\n'
+    + b'data: {"id":"chatcmpl-bench000000000000001","object":"chat.completion.chunk","created":1760000000,'
+    + b'"model":"m-a","choices":[],"usage":{"prompt_tokens":44,"completion_tokens":10,"total_tokens":54}}\n\n'
     + b"data: [DONE]\n\n"
 )
 _CONTENT_BYTES = len(MARK) + 16 + 3 + 6 + 1
@@ -81,9 +82,10 @@ def chat_body() -> bytes:
 
 
 def stream_body(events: int) -> bytes:
-    """A request for a stream of that many events; an upstream reads the number from max_tokens."""
+    """A request for a stream of that many events. The number stands in the message: that no proxy rewrites."""
     asked = {"max_tokens": events, "stream": True, "stream_options": {"include_usage": True}}
-    return _body({"model": MODEL, "messages": _QUESTION, **asked})
+    question = [_QUESTION[0], {"role": "user", "content": f"{_QUESTION[1]['content']} {EVENTS.decode()}{events}"}]
+    return _body({"model": MODEL, "messages": question, **asked})
 
 
 def post(body: bytes) -> bytes:
@@ -95,7 +97,7 @@ def post(body: bytes) -> bytes:
 
 
 def fill(template: Path, **values: object) -> str:
-    """A configuration file with each ``@name@`` replaced. Raises ValueError if one is left or unknown."""
+    """A configuration file with each ``@name@`` replaced. Raises ValueError if one is unknown or left over."""
     text = template.read_text()
     for name, value in values.items():
         if f"@{name}@" not in text:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -14,6 +15,17 @@ from poise.sim.bench.wording import KEY, PATH
 
 _SCRIPT = Path(__file__).parent / "config" / "chat.lua"
 _TICK_S = 0.01
+CONNECTIONS = 32
+
+
+class Pace(NamedTuple):
+    """How a connection rests between two requests: after that share of them, for rest_ms on average."""
+
+    rest_ms: int
+    share: float = 1.0
+
+
+FLAT_OUT = Pace(0)
 
 
 class Report(msgspec.Struct, kw_only=True):
@@ -52,12 +64,13 @@ def installed() -> bool:
     return shutil.which("wrk") is not None
 
 
-def load(port: int, *, body: Path, core: int, seconds: int, rest_ms: int, log: Path, connections: int = 32) -> Report:
-    """Ask for that long over 32 connections, each resting rest_ms on average between two requests (0: never)."""
+def load(port: int, pace: Pace, *, seconds: int, body: Path, core: int, log: Path) -> Report:
+    """Ask for that long over CONNECTIONS connections. body: the file with the request's body."""
     wrk = shutil.which("wrk")
     assert wrk, "chat cases are only run where wrk is"
-    argv = [wrk, "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(_SCRIPT), f"http://127.0.0.1:{port}{PATH}"]
-    env = {"BENCH_BODY": str(body), "BENCH_KEY": KEY, "BENCH_REST_MS": str(rest_ms)}
+    argv = [wrk, "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(_SCRIPT), f"http://127.0.0.1:{port}{PATH}"]
+    rest = {"BENCH_REST_MS": str(pace.rest_ms), "BENCH_REST_SHARE": str(pace.share)}
+    env = {"BENCH_BODY": str(body), "BENCH_KEY": KEY, **rest}
     child = process.start(argv, core=core, log=log, env=env, talk=True)
     try:
         late_ms = _watch(child, seconds + 15)

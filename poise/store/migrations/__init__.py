@@ -25,12 +25,14 @@ def upgrade(connection: sqlite3.Connection) -> None:
     settings = Config()
     settings.set_main_option("script_location", "poise.store:migrations")
     settings.set_main_option("path_separator", "os")
-    # All steps or none: the driver is told to begin nothing by itself, and SQLAlchemy commits what is begun here.
-    connection.execute("BEGIN IMMEDIATE")
     try:
         with engine.connect() as open_connection:
+            # All steps or none. Begun by hand and only here: the driver begins nothing by itself, and SQLAlchemy rolls
+            # back what it finds begun when it connects first.
+            open_connection.exec_driver_sql("BEGIN IMMEDIATE")
             settings.attributes["connection"] = open_connection
             command.upgrade(settings, "head")
+            open_connection.commit()
     except CommandError as problem:
         raise Error(
             "internal",

@@ -23,7 +23,6 @@ _TRUE, _FALSE, _NULL = b"true", b"false", b"null"
 _WITH_USAGE = msgspec.Raw(b'{"include_usage":true}')
 _DATA_URL = re.compile(rb'"data:[^"]*"')
 _MODALITIES = ((b'"image_url"', "image"), (b'"input_audio"', "audio"), (b'"file"', "file"))
-_CONTENT = ("messages", "input", "tools", "functions", "response_format")
 
 
 class _Key:
@@ -45,14 +44,13 @@ def read(surface: str, body: bytes) -> Call:
     if model is None:
         raise Error("invalid_field", "the body has no model", hint='send {"model": "<workflow or model>", ...}')
     call = Call(surface, fields, _string(model, "model"))
-    content = [bytes(raw) for name in _CONTENT if (raw := fields.get(name)) is not None]
-    if not content:
+    content = fields.get("messages") or fields.get("input")
+    if content is None:
         needed = "input" if surface == "embeddings" else "messages"
         raise Error("invalid_field", f"the body has no {needed}", hint=f"send {needed!r} beside 'model'")
-    call.tokens = sum(map(len, content)) // BYTES_PER_TOKEN + 1
-    first = content[0]
-    if b'"image_url"' in first or b'"input_audio"' in first or b'"file"' in first:
-        _read_parts(call, first)
+    call.tokens = len(body) // BYTES_PER_TOKEN + 1
+    if b'"image_url"' in body or b'"input_audio"' in body or b'"file"' in body:
+        _read_parts(call, bytes(content))
     stream = fields.get("stream")
     if stream is not None and (said := bytes(stream)) != _FALSE and said != _NULL:
         if said != _TRUE:

@@ -1,5 +1,6 @@
--- The chat load: every request is the same; each connection may rest between two, so that the rate stays below what
--- the load core can make. The rest is a whole number of milliseconds, evenly spread from 0 to twice the mean.
+-- The chat load: every request is the same; a connection may rest between two, so that the rate stays below what the
+-- load core can make. A rest is a whole number of milliseconds, evenly spread from 0 to twice the mean; only a share
+-- of the requests is followed by one.
 local file = assert(io.open(os.getenv("BENCH_BODY"), "rb"))
 wrk.method = "POST"
 wrk.body = file:read("*a")
@@ -9,8 +10,12 @@ wrk.headers["Accept"] = "application/json"
 wrk.headers["Authorization"] = "Bearer " .. os.getenv("BENCH_KEY")
 
 local rest_ms = tonumber(os.getenv("BENCH_REST_MS"))
+local rest_share = tonumber(os.getenv("BENCH_REST_SHARE"))
 if rest_ms > 0 then
-  function delay() return math.random(0, 2 * rest_ms) end
+  function delay()
+    if math.random() < rest_share then return math.random(0, 2 * rest_ms) end
+    return 0
+  end
 end
 
 function done(summary, latency)

@@ -10,14 +10,14 @@ down_revision = None
 
 # Written out, not taken from schema.py: a migration must not change when the schema does.
 _STEPS = """
-CREATE TABLE names (id INTEGER PRIMARY KEY, kind SMALLINT NOT NULL, text TEXT NOT NULL);
+CREATE TABLE names (id INTEGER NOT NULL PRIMARY KEY, kind SMALLINT NOT NULL, text TEXT NOT NULL);
 CREATE UNIQUE INDEX names_by_text ON names (kind, text);
-CREATE TABLE policies (id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, content BLOB);
+CREATE TABLE policies (id INTEGER NOT NULL PRIMARY KEY, digest BLOB NOT NULL UNIQUE, content BLOB);
 CREATE TABLE journals (
-  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, position BIGINT NOT NULL, detail_dropped BIGINT NOT NULL,
+  id INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL UNIQUE, position BIGINT NOT NULL, detail_dropped BIGINT NOT NULL,
   records_dropped BIGINT NOT NULL, settled_us BIGINT);
 CREATE TABLE decisions (
-  id INTEGER PRIMARY KEY, workflow_id INTEGER, target_id INTEGER, key_id INTEGER, policy_id INTEGER,
+  id INTEGER NOT NULL PRIMARY KEY, workflow_id INTEGER, target_id INTEGER, key_id INTEGER, policy_id INTEGER,
   journal_id INTEGER NOT NULL, kind SMALLINT NOT NULL, outcome SMALLINT, status SMALLINT, attempts SMALLINT,
   took_us BIGINT, first_byte_us BIGINT, cost_usd_e6 BIGINT, input_tokens BIGINT, output_tokens BIGINT,
   lost SMALLINT NOT NULL, code_id INTEGER, conversation TEXT, decision BLOB, outcome_detail BLOB);
@@ -29,11 +29,11 @@ CREATE TABLE tallies (
   requests BIGINT NOT NULL, took_us BIGINT NOT NULL, cost_usd_e6 BIGINT NOT NULL, input_tokens BIGINT NOT NULL,
   output_tokens BIGINT NOT NULL, PRIMARY KEY (at_s, workflow_id, target_id, outcome)) WITHOUT ROWID;
 CREATE TABLE actions (
-  id INTEGER PRIMARY KEY, at_us BIGINT NOT NULL, loop TEXT NOT NULL, subject TEXT NOT NULL, action TEXT NOT NULL,
+  id INTEGER NOT NULL PRIMARY KEY, at_us BIGINT NOT NULL, loop TEXT NOT NULL, subject TEXT NOT NULL, action TEXT NOT NULL,
   because TEXT NOT NULL);
 CREATE INDEX ix_actions_at_us ON actions (at_us);
 CREATE TABLE gaps (
-  id INTEGER PRIMARY KEY, at_us BIGINT NOT NULL, journal TEXT NOT NULL, kind TEXT NOT NULL, amount BIGINT NOT NULL,
+  id INTEGER NOT NULL PRIMARY KEY, at_us BIGINT NOT NULL, journal TEXT NOT NULL, kind TEXT NOT NULL, amount BIGINT NOT NULL,
   because TEXT NOT NULL);
 CREATE INDEX ix_gaps_at_us ON gaps (at_us);
 """

@@ -1,0 +1,144 @@
+"""Providers as they are reached, and the targets they make with what the catalogue knows of their models."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import msgspec
+
+from poise.edge.catalog import Entry, catalog
+from poise.edge.config.address import Secret, is_loopback
+from poise.edge.config.load import Loaded
+from poise.edge.config.problem import Findings, Place
+from poise.edge.config.shape import ModelShape, PriceShape, PriorShape, ProviderShape
+from poise.edge.config.tree import find, key_place
+from poise.edge.config.vendors import VENDORS
+from poise.target import Capabilities, Price, Prior, Provider, Target
+
+
+class Link(msgspec.Struct, frozen=True):
+    """A provider and where its secrets are found; None where it has none."""
+
+    provider: Provider
+    key: Secret | None = None
+    proxy: Secret | None = None
+
+
+# Said of a model anywhere; all else (context, tools, price) depends on who serves it, and how.
+_EVERYWHERE = frozenset({"vision", "audio", "embeddings"})
+
+
+def links_and_targets(loaded: Loaded, findings: Findings) -> tuple[dict[str, Link], dict[str, Target]]:
+    """Every provider by name and every target by id, in the order of the file."""
+    links: dict[str, Link] = {}
+    targets: dict[str, Target] = {}
+    for name, shape in loaded.shape.providers.items():
+        links[name] = _link(loaded, name, shape, findings)
+        for i, said in enumerate(shape.models):
+            model = ModelShape(name=said) if isinstance(said, str) else said
+            target = _target(name, shape, model)
+            if target.id in targets:
+                node = find(loaded.root, "providers", name, "models", i)
+                path = f"providers.{name}.models[{i}]"
+                findings.error(node.place, path, model.name, "is listed twice at this provider", "keep one of them")
+                continue
+            targets[target.id] = target
+            if target.can == Capabilities():
+                path, place = f"providers.{name}.models[{i}]", find(loaded.root, "providers", name, "models", i).place
+                hint = "say context_tokens, tools, price, ... to have them checked and counted"
+                findings.warning(place, path, model.name, "is not in the catalogue: what it can do is unknown", hint)
+    return links, targets
+
+
+def _link(loaded: Loaded, name: str, shape: ProviderShape, findings: Findings) -> Link:
+    vendor = VENDORS[shape.vendor]
+    url = shape.url or vendor.url
+
+    def error(field: str, text: str, hint: str, value: str = "") -> None:
+        node = find(loaded.root, "providers", name, field)
+        place = node.place if field in _fields(loaded, name) else key_place(loaded.root, "providers", name)
+        findings.error(place, f"providers.{name}.{field}", value, text, hint)
+
+    if not url and vendor.dialect == "openai":
+        error("url", f"is missing: {shape.vendor} has no usual address", "add url: http://host:port/v1")
+    if vendor.variable and not shape.key and not shape.url and vendor.dialect == "openai":
+        error("key", f"is missing: {shape.vendor} asks for one", f"add key: env:{vendor.variable}")
+    if bool(shape.client_cert) != bool(shape.client_key):
+        there, lacking = ("client_cert", "client_key") if shape.client_cert else ("client_key", "client_cert")
+        error(there, f"is of no use without {lacking}", f"add {lacking}: PATH")
+    if shape.key and url.startswith("http://") and not _on_loopback(url):
+        node = find(loaded.root, "providers", name, "url")
+        hint = "use https://, or leave the key out"
+        findings.warning(node.place, f"providers.{name}.url", url, "the key goes there unencrypted", hint)
+    provider = Provider(
+        name=name,
+        vendor=shape.vendor,
+        region=shape.region,
+        url=url,
+        key=shape.key.reference if shape.key else "",
+        proxy=(shape.proxy.literal or shape.proxy.reference) if shape.proxy else "",
+        ca=shape.ca,
+        client_cert=shape.client_cert,
+        client_key=shape.client_key,
+        connections=shape.connections,
+    )
+    return Link(provider, shape.key, shape.proxy)
+
+
+def _fields(loaded: Loaded, provider: str) -> frozenset[str]:
+    node = find(loaded.root, "providers", provider)
+    return frozenset(getattr(node, "items", ()))
+
+
+def _on_loopback(url: str) -> bool:
+    return is_loopback((urlsplit(url).hostname or "") + ":0")
+
+
+def _target(provider: str, shape: ProviderShape, model: ModelShape) -> Target:
+    entry = catalog().get(model.name)
+    price = model.price or PriceShape()
+    list_price = entry.model.price if entry and entry.vendor == shape.vendor else None
+    if list_price is not None:
+        price = PriceShape(
+            input=list_price.input if price.input is None else price.input,
+            output=list_price.output if price.output is None else price.output,
+            cached_input=list_price.cached_input if price.cached_input is None else price.cached_input,
+        )
+    prior = model.prior or PriorShape()
+    return Target(
+        id=f"{model.name}@{provider}",
+        model=model.name,
+        provider=provider,
+        vendor=shape.vendor,
+        region=shape.region,
+        upstream_model=model.id or _id_at(entry, shape.vendor) or model.name,
+        dialect=VENDORS[shape.vendor].dialect,
+        can=_capabilities(model, entry, shape.vendor),
+        price=Price(price.input, price.output, price.cached_input),
+        prior=Prior(prior.first_token, prior.total),
+        concurrency=model.concurrency,
+    )
+
+
+def _id_at(entry: Entry | None, vendor: str) -> str | None:
+    """What a vendor calls the model, where the catalogue knows of another name than ours."""
+    if entry is None:
+        return None
+    return entry.model.id if entry.vendor == vendor else entry.ids.get(vendor)
+
+
+def _capabilities(model: ModelShape, entry: Entry | None, vendor: str) -> Capabilities:
+    values: dict[str, int | bool | None] = {}
+    for name in Capabilities.__struct_fields__:
+        value = getattr(model, name)
+        if value is None and entry is not None and (entry.vendor == vendor or name in _EVERYWHERE):
+            value = getattr(entry.model, name)
+        values[name] = value
+    return msgspec.convert(values, Capabilities)
+
+
+def place_of_model(loaded: Loaded, target: Target) -> Place:
+    """Where a provider lists a target's model."""
+    provider = loaded.shape.providers[target.provider]
+    names = [said if isinstance(said, str) else said.name for said in provider.models]
+    return find(loaded.root, "providers", target.provider, "models", names.index(target.model)).place

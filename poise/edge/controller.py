@@ -1,0 +1,134 @@
+"""The control process: the shell around ``admin.serve``.
+
+It waits for its turn (one writer of the store at a time: a control that outlives a killed supervisor may still be
+storing what its workers leave), hands snapshots in, and ends when the pipe ``life`` does: when the supervisor and all
+its workers are gone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Protocol
+
+from poise.edge.channel import Drain, Message, Ready, Update, attach
+from poise.edge.folder import CONTROL_LOCK, take
+from poise.edge.snapshot import Snapshot, decode
+from poise.edge.worker import run_shell
+
+log = logging.getLogger("poise.controller")
+
+TURN_S = 0.1  # between looks whether the control before this one is gone
+
+
+class Serve(Protocol):
+    """Runs control until life_fd reads as ended, then stores what is left and returns.
+
+    subscribe is called once with what takes each later snapshot; ready once, with the admin listener's host:port.
+    """
+
+    def __call__(
+        self,
+        snapshot: Snapshot,
+        *,
+        data: Path,
+        parent_fd: int,
+        subscribe: Callable[[Callable[[Snapshot], None]], None],
+        ready: Callable[[str], None],
+    ) -> Awaitable[None]: ...
+
+
+class Controller:
+    """Control's life: first snapshot, its turn, serve."""
+
+    def __init__(self, data: Path, life_fd: int, serve: Serve) -> None:
+        self._data = data
+        self._life_fd = life_fd
+        self._serve = serve
+        self._snapshot: Snapshot | None = None
+        self._update: Callable[[Snapshot], None] | None = None
+        self._news = asyncio.Event()
+        self._alone = False
+
+    async def run(self, line: socket.socket) -> None:
+        """Run control until supervisor and workers are gone. line is this end of the channel."""
+        channel = await attach(line, self._receive, self._news.set)
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._life_fd, self._left_alone)  # nobody writes to it: readable means ended
+        lock = os.open(self._data / CONTROL_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        snapshot = await self._first()
+        if snapshot is None or not await self._turn(lock):
+            return
+        loop.remove_reader(self._life_fd)
+
+        def ready(address: str) -> None:
+            channel.send(Ready(address))
+
+        await self._serve(snapshot, data=self._data, parent_fd=self._life_fd, subscribe=self._subscribe, ready=ready)
+        channel.close()
+
+    async def _first(self) -> Snapshot | None:
+        while self._snapshot is None and not self._alone:
+            await self._news.wait()
+            self._news.clear()
+        return self._snapshot
+
+    async def _turn(self, lock: int) -> bool:
+        """Wait until the store is free; False where nobody is left to serve."""
+        waited = False
+        while not take(lock):
+            if self._alone:
+                return False
+            if not waited:
+                log.info("waiting for an earlier control process to end")
+            waited = True
+            await asyncio.sleep(TURN_S)
+        return True
+
+    def _receive(self, message: Message) -> None:
+        match message:
+            case Update(raw):
+                self._snapshot = decode(raw)
+                if self._update is not None:
+                    self._update(self._snapshot)
+            case Drain():
+                pass  # control's end is its life pipe's, so that it outlives the workers
+            case _:
+                log.warning("the supervisor sent %s, which is not for control", message)
+        self._news.set()
+
+    def _subscribe(self, update: Callable[[Snapshot], None]) -> None:
+        self._update = update
+        if self._snapshot is not None:
+            update(self._snapshot)  # one may have come while control was starting
+
+    def _left_alone(self) -> None:
+        self._alone = True
+        asyncio.get_running_loop().remove_reader(self._life_fd)
+        self._news.set()
+
+
+def main(argv: list[str] | None = None, serve: Serve | None = None) -> int:
+    """Entry point of control. serve is the real one unless a test brings its own."""
+    parser = argparse.ArgumentParser(prog="poise.edge.controller", description="Started by `poise serve`, not by hand.")
+    parser.add_argument("--channel", type=int, required=True, help="descriptor of the socketpair to the supervisor")
+    parser.add_argument("--life", type=int, required=True, help="descriptor that ends with the last of the others")
+    parser.add_argument("--data", type=Path, required=True, help="the data folder")
+    args = parser.parse_args(sys.argv[1:] if argv is None else argv)
+    logging.basicConfig(format="%(asctime)s control: %(message)s", level=logging.INFO)
+    if serve is None:
+        from poise.edge.admin.serve import serve as real
+
+        serve = real
+    controller = Controller(args.data, args.life, serve)
+    return run_shell(controller.run(socket.socket(fileno=args.channel)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
