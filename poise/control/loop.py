@@ -33,7 +33,7 @@ class Effects(Protocol):
         """Record what was done."""
 
     def store(self, now_us: int) -> Callable[[], None]:
-        """Let the store catch up. Blocks, so it is called in the loop's own thread; what it returns on the event loop."""
+        """Let the store catch up. Blocks: called in the loop's own thread; what it returns, on the event loop."""
 
 
 class Loop:

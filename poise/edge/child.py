@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from poise.clock import Clock, Timer
 from poise.edge.channel import Channel, Message, attach
+from poise.edge.start import Start, word
 
 FIRST_WAIT_S, LAST_WAIT_S = 0.05, 5.0
 STEADY_S = 10.0  # one that lived this long died of something new
@@ -24,13 +25,14 @@ def next_wait_s(last_s: float, lived_s: float) -> float:
 class Child:
     """A seat. hear gets each message of the process in it; gone is called when its channel ended, maybe before it died.
 
-    command is what to run, without the channel's option; fds are the descriptors it inherits.
+    command is what to run, start what it is told, fds are the descriptors it inherits beside its channel.
     """
 
     def __init__(
         self,
         name: str,
         command: Sequence[str],
+        start: Start,
         fds: Sequence[int],
         *,
         hear: Callable[[Child, Message], None],
@@ -41,6 +43,7 @@ class Child:
         self.accepting = False
         self.process: subprocess.Popen[bytes] | None = None
         self._command = list(command)
+        self._told = start
         self._fds = tuple(fds)
         self._hear = hear
         self._gone = gone
@@ -64,7 +67,7 @@ class Child:
             number = theirs.fileno()
             self._started_us = self._clock.now_us()
             self.process = subprocess.Popen(  # noqa: ASYNC220, S603 - our own module; starting it takes about 1 ms
-                [*self._command, "--channel", str(number)],
+                [*self._command, word(self._told, number)],
                 pass_fds=(*self._fds, number),
                 stdin=subprocess.DEVNULL,
                 stdout=sys.stderr.fileno(),  # stdout is data, and it is the supervisor's alone

@@ -7,7 +7,6 @@ its workers are gone.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import logging
 import os
@@ -17,9 +16,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 from poise.edge.channel import Drain, Message, Ready, Update, attach
 from poise.edge.folder import CONTROL_LOCK, take
+from poise.edge.light import spare_cel_cli
 from poise.edge.snapshot import Snapshot, decode
+from poise.edge.start import ControlStart
 from poise.edge.worker import run_shell
 
 log = logging.getLogger("poise.controller")
@@ -116,18 +119,16 @@ class Controller:
 
 def main(argv: list[str] | None = None, serve: Serve | None = None) -> int:
     """Entry point of control. serve is the real one unless a test brings its own."""
-    parser = argparse.ArgumentParser(prog="poise.edge.controller", description="Started by `poise serve`, not by hand.")
-    parser.add_argument("--channel", type=int, required=True, help="descriptor of the socketpair to the supervisor")
-    parser.add_argument("--life", type=int, required=True, help="descriptor that ends with the last of the others")
-    parser.add_argument("--data", type=Path, required=True, help="the data folder")
-    args = parser.parse_args(sys.argv[1:] if argv is None else argv)
+    (word,) = sys.argv[1:] if argv is None else argv
+    told = msgspec.json.decode(word, type=ControlStart)
     logging.basicConfig(format="%(asctime)s control: %(message)s", level=logging.INFO)
     if serve is None:
+        spare_cel_cli()
         from poise.edge.admin.serve import serve as real
 
         serve = real
-    controller = Controller(args.data, args.life, serve)
-    return run_shell(controller.run(socket.socket(fileno=args.channel)))
+    controller = Controller(Path(told.data), told.life, serve)
+    return run_shell(controller.run(socket.socket(fileno=told.channel)))
 
 
 if __name__ == "__main__":

@@ -21,15 +21,17 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from poise.clock import Clock, SystemClock
+from poise.clock import Clock, SystemClock, Timer
 from poise.edge.adoption import adopters
 from poise.edge.channel import Adopt, Applied, Drain, Message, Ready, Release, Update
 from poise.edge.child import Child
 from poise.edge.folder import Folder, State
+from poise.edge.light import spare_cel_cli
 from poise.edge.ports import Ports, open_ports
 from poise.edge.reloading import Reloads, reload
 from poise.edge.snapshot import Snapshot, encode
 from poise.edge.source import Source, Unusable
+from poise.edge.start import ControlStart, Start, WorkerStart
 from poise.errors import Error
 
 __all__ = ["Setup", "Supervisor", "reload", "run", "supervise"]
@@ -41,6 +43,8 @@ STORE_S = 15.0  # what control may take to store what the workers left: a full 6
 HURRY_S = 2.0  # the same, once a person has asked twice
 # Workers that die before any was ever ready will not do better the next time: say so and give up.
 MOST_FALSE_STARTS = 3
+FIRST_WORKER_S = 1.0  # what the other children wait at most for the first worker to be ready
+_DATA, _ADMIN = "data", "admin"
 
 
 class Setup(NamedTuple):
@@ -70,22 +74,18 @@ class Supervisor:
         self._ports = ports
         self._clock = clock
         self._life_read, self._life_write = os.pipe()
-        data = ("--data", str(folder.path))
         fds = [sock.fileno() for sock in ports.sockets]
-        numbers = ",".join(map(str, fds))
+        data = str(folder.path)
         self._workers = [
             self._child(
-                f"worker {i}",
-                (*setup.worker, *data, "--index", str(i), "--own", str(ports.of(i)), "--sockets", numbers),
-                (*fds, self._life_write),
+                f"worker {i}", setup.worker, WorkerStart(i, ports.of(i), tuple(fds), data), self._life_write, *fds
             )
             for i in range(setup.workers)
         ]
-        self._control = self._child(
-            "control", (*setup.control, *data, "--life", str(self._life_read)), (self._life_read,)
-        )
+        self._control = self._child("control", setup.control, ControlStart(self._life_read, data), self._life_read)
         self._adopters: dict[int, int] = {}
         self._shown: set[str] = set()
+        self._patience: Timer | None = None
         self._false_starts = 0
         self._admin = ""
         self._draining = False
@@ -100,8 +100,10 @@ class Supervisor:
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGHUP, self._reloads.ask)
         loop.add_signal_handler(signal.SIGCHLD, self._bury)
-        for child in (*self._workers, self._control):
-            self._start(child)
+        # The first answer comes first: the other workers would halve its worker's share of a small machine, and control
+        # takes half a second of a core to load its libraries.
+        self._start(self._workers[0])
+        self._patience = self._clock.later(FIRST_WORKER_S, self._start_rest)
         self._tell()
         self._reloads.start(self._adopt_snapshot, self._tell)
         await self._over.wait()
@@ -110,12 +112,19 @@ class Supervisor:
 
     # -- children ----------------------------------------------------------------------------------------------------
 
-    def _child(self, name: str, command: tuple[str, ...], fds: tuple[int, ...]) -> Child:
-        return Child(name, command, fds, hear=self._hear, gone=self._gone, clock=self._clock)
+    def _child(self, name: str, command: tuple[str, ...], start: Start, *fds: int) -> Child:
+        return Child(name, command, start, fds, hear=self._hear, gone=self._gone, clock=self._clock)
 
     def _start(self, child: Child) -> None:
         if not self._draining:
             self._go(self._run(child))
+
+    def _start_rest(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+            for child in (*self._workers[1:], self._control):
+                self._start(child)
 
     async def _run(self, child: Child) -> None:
         try:
@@ -130,10 +139,11 @@ class Supervisor:
                 child.accepting = True
                 if child is self._control:
                     self._admin = address or self._now.admin
-                    self._show("admin", f"http://{self._admin}")
+                    self._show(_ADMIN, f"http://{self._admin}")
                     self._tell()
                 else:
-                    self._show("data ", self._ports.url)
+                    self._show(_DATA, self._ports.url)
+                    self._start_rest()
                     self._assign()
             case Applied(epoch):
                 log.debug("%s serves by epoch %d", child.name, epoch)
@@ -158,7 +168,7 @@ class Supervisor:
                 continue
             self._assign()
             log.error("%s; the next in %g s", how, child.again(self._start))
-            if child is not self._control and not self._shown:
+            if child is not self._control and _DATA not in self._shown:
                 self._false_starts += 1
         if self._false_starts >= MOST_FALSE_STARTS and not self._draining:
             log.error("no worker came up in %d tries; giving up", self._false_starts)
@@ -233,7 +243,7 @@ class Supervisor:
         if what in self._shown:
             return
         self._shown.add(what)
-        sys.stdout.write(f"{what}  {url}\n")
+        sys.stdout.write(f"{what:<5}  {url}\n")
         sys.stdout.flush()
 
     @property
@@ -256,6 +266,7 @@ def run(path: Path | None, *, workers: int) -> int:
 
     Returns the exit code: 0 after a drain, 1 where it could not start.
     """
+    spare_cel_cli()
     from poise.edge.file_source import FileSource
 
     return supervise(FileSource(path or Path("poise.yaml")), Setup(workers))

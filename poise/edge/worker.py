@@ -6,7 +6,6 @@ channel ends. Signals from a terminal or a service's whole group are the supervi
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import gc
 import logging
@@ -17,12 +16,15 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
 import uvloop
 
 from poise.clock import Clock, SystemClock
 from poise.edge.channel import Adopt, Applied, Channel, Drain, Message, Ready, Release, Update, attach
 from poise.edge.folder import CONTROL_SOCKET
+from poise.edge.light import spare_cel_cli
 from poise.edge.snapshot import Snapshot, decode
+from poise.edge.start import WorkerStart
 from poise.edge.uplink import Ends, Uplink
 from poise.errors import Error
 
@@ -164,17 +166,6 @@ def _nothing() -> None:
     """Stop what was never begun."""
 
 
-def arguments(argv: list[str], name: str) -> argparse.Namespace:
-    """What the supervisor put on a worker's command line."""
-    parser = argparse.ArgumentParser(prog=name, description="Started by `poise serve`, not by hand.")
-    parser.add_argument("--index", type=int, required=True, help="which worker this is, 0 first")
-    parser.add_argument("--channel", type=int, required=True, help="descriptor of the socketpair to the supervisor")
-    parser.add_argument("--sockets", required=True, help="descriptors of all listening sockets, by comma")
-    parser.add_argument("--own", type=int, required=True, help="which of them this worker accepts on by itself")
-    parser.add_argument("--data", type=Path, required=True, help="the data folder")
-    return parser.parse_args(argv)
-
-
 def run_shell(work: Awaitable[None]) -> int:
     """Run a child's work on uvloop, deaf to signals. Returns the exit code; an Error is told on stderr."""
 
@@ -193,17 +184,22 @@ def run_shell(work: Awaitable[None]) -> int:
     return 0
 
 
+def real_plane() -> MakePlane:
+    """The data plane, imported late: a test's worker has its own."""
+    spare_cel_cli()
+    from poise.edge.plane import Plane
+
+    return Plane
+
+
 def main(argv: list[str] | None = None, make_plane: MakePlane | None = None) -> int:
     """Entry point of a worker. make_plane is the real data plane unless a test brings its own."""
-    args = arguments(sys.argv[1:] if argv is None else argv, "poise.edge.worker")
-    logging.basicConfig(format=f"%(asctime)s worker {args.index}: %(message)s", level=logging.INFO)
-    if make_plane is None:
-        from poise.edge.plane import Plane
-
-        make_plane = Plane
-    sockets = [socket.socket(fileno=int(number)) for number in args.sockets.split(",")]
-    worker = Worker(args.index, args.own, sockets, args.data, make_plane)
-    return run_shell(worker.run(socket.socket(fileno=args.channel)))
+    (word,) = sys.argv[1:] if argv is None else argv
+    told = msgspec.json.decode(word, type=WorkerStart)
+    logging.basicConfig(format=f"%(asctime)s worker {told.index}: %(message)s", level=logging.INFO)
+    sockets = [socket.socket(fileno=number) for number in told.sockets]
+    worker = Worker(told.index, told.own, sockets, Path(told.data), make_plane or real_plane())
+    return run_shell(worker.run(socket.socket(fileno=told.channel)))
 
 
 if __name__ == "__main__":

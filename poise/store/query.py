@@ -234,7 +234,7 @@ def _rows() -> Select[Any]:
     workflow, target, key, code = (names.alias(name) for name in ("workflow", "target", "key", "code"))
     joined = decisions
     for alias, column in ((workflow, d.workflow_id), (target, d.target_id), (key, d.key_id), (code, d.code_id)):
-        joined = joined.outerjoin(alias, alias.c.id == column)  # type: ignore[assignment]
+        joined = joined.outerjoin(alias, alias.c.id == column)  # type: ignore[assignment] # a join of a join is one too
     return select(
         d.id, d.kind, workflow.c.text, target.c.text, key.c.text, policy_table.c.digest, d.outcome, d.status,
         code.c.text, d.attempts, d.took_us, d.first_byte_us, d.cost_usd_e6, d.input_tokens, d.output_tokens, d.lost,

@@ -190,7 +190,7 @@ class Tail:
                 self._readers[name] = Reader.open(path)
             except DamagedJournal as problem:
                 # No trace: what is wrong with the file is all there is to say.
-                log.error("%s cannot be read and is set aside as .damaged: %s", name, problem)  # noqa: TRY400
+                log.error("%s cannot be read and is set aside as .damaged: %s", name, problem)  # noqa: TRY400 - see above
                 self._damaged.append((name, path.stat().st_size, str(problem)))
                 path.rename(path.with_suffix(".damaged"))
 

@@ -204,15 +204,20 @@ def snapshot(url: str, *, limits: Limits, deadline_us: int, timers: Timers, atte
 
 @asynccontextmanager
 async def rig(
-    *, limits: Limits | None = None, deadline_s: float = 600.0, timers: Timers | None = None
+    *, limits: Limits | None = None, deadline_s: float = 600.0, timers: Timers | None = None, send_bytes: int = 0
 ) -> AsyncIterator[Rig]:
-    """A running plane; what must hold after every test is asserted on the way out."""
+    """A running plane; what must hold after every test is asserted on the way out.
+
+    send_bytes bounds the kernel's own buffer towards clients, so that one who does not read is felt soon.
+    """
     loop = asyncio.get_running_loop()
     bell = Bell()
     upstream = Upstream(bell)
     url = f"http://127.0.0.1:{await upstream.start()}/v1"
     clock, records, log = SkippingClock(bell), Records(bell), _LogList()
     sock = socket.socket()
+    if send_bytes:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_bytes)
     sock.bind(("127.0.0.1", 0))
     sock.listen(1024)
     sock.setblocking(False)

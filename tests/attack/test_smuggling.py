@@ -22,8 +22,7 @@ async def test_vector_never_gets_the_canary_another_answer(vector: Vector) -> No
 
     async with rig() as it:
         wire = await it.connect()
-        for at in range(len(vector.data)):
-            await wire.send(vector.data[at : at + 1])
+        await wire.trickle(vector.data)
         await wire.send(CANARY)
         answers = await wire.rest()
         wire.close()

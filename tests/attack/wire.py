@@ -96,6 +96,16 @@ class Wire:
         except (BrokenPipeError, ConnectionResetError):
             self.reset_by_peer = True
 
+    async def trickle(self, data: bytes) -> None:
+        """Send byte by byte, each in a packet of its own."""
+        for at in range(len(data)):
+            await self.send(data[at : at + 1])
+            await asyncio.sleep(0)  # one turn of the loop, in which the server reads it
+
+    def send_now(self, data: bytes) -> None:
+        """Send without giving the loop a turn; data must fit the kernel's buffer."""
+        assert len(data) == self._sock.send(data)
+
     async def read(self, size: int = 65_536) -> bytes:
         """Some bytes, b'' at the end."""
         try:

@@ -37,7 +37,9 @@ def test_a_file_of_a_megabyte_is_refused_before_it_is_parsed(tmp_path: Path) -> 
     assert 4 * MAX_FILE_BYTES > peak
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, "{a: " * 100_000, "- " * 100_000, "".join(" " * i + "a:\n" for i in range(99))])
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "{a: " * 100_000, "- " * 100_000, "".join(" " * i + "a:\n" for i in range(99))]
+)
 def test_a_deep_file_is_refused(text: str) -> None:
     """Long before any stack ends."""
     assert f"is nested deeper than {MAX_DEPTH}" == _refused(text).text
@@ -109,8 +111,11 @@ def test_garbage_gives_problems_only(tmp_path: Path, raw: bytes) -> None:
 
 
 _PIECES = st.sampled_from(
-    [b"", b" ", b"\n", b"\t", b"{", b"}", b"[", b"]", b":", b"- ", b"&a ", b"*a", b"~", b"null", b"true", b"1e999", b".inf",
-     b"-1", b"0x10", b"''", b'"\\u0000"', b"${X}", b"${", b"$${", b"!!", b"|\n", b"? ", b"<<: ", b"\xc3\xa9", b"\xff", b"9" * 30]
+    [
+        b"", b" ", b"\n", b"\t", b"{", b"}", b"[", b"]", b":", b"- ", b"&a ", b"*a", b"~", b"null", b"true", b"1e999",
+        b".inf", b"-1", b"0x10", b"''", b'"\\u0000"', b"${X}", b"${", b"$${", b"!!", b"|\n", b"? ", b"<<: ",
+        b"\xc3\xa9", b"\xff", b"9" * 30,
+    ]
 )  # fmt: skip
 
 
@@ -131,9 +136,11 @@ def test_a_good_file_with_some_of_it_changed_gives_problems_only(
 
 _VALUES = st.recursive(
     st.sampled_from(["~", "1", "-5", "x", "1s", "env:A", "true", "0.5", "''", "${X}", "m", "m@a", "facts.tokens > 1"]),
-    lambda inner: st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]")
-    | st.dictionaries(st.sampled_from(["model", "name", "weights", "split", "m", "price", "set", "when"]), inner, max_size=3).map(
-        lambda items: "{" + ", ".join(f"{k}: {v}" for k, v in items.items()) + "}"
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]")
+        | st.dictionaries(
+            st.sampled_from(["model", "name", "weights", "split", "m", "price", "set", "when"]), inner, max_size=3
+        ).map(lambda items: "{" + ", ".join(f"{k}: {v}" for k, v in items.items()) + "}")
     ),
     max_leaves=6,
 )

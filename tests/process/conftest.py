@@ -11,6 +11,7 @@ import pytest
 from tests.process.gateway import Gateway
 
 Start = Callable[..., Gateway]
+Launch = Callable[..., Gateway]
 
 
 @pytest.fixture
@@ -18,3 +19,16 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Start gateways that end with the test; options are Gateway's."""
     with ExitStack() as stack:
         yield lambda **options: stack.enter_context(Gateway(tmp_path, **options))
+
+
+@pytest.fixture
+def launch() -> Iterator[Launch]:
+    """Launch a gateway without waiting for anything; it ends with the test."""
+    with ExitStack() as stack:
+
+        def begin(gateway: Gateway, how: str = "supervise") -> Gateway:
+            gateway.launch(how)
+            stack.push(gateway)
+            return gateway
+
+        yield begin

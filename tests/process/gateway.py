@@ -15,6 +15,7 @@ from typing import Self, TypeVar
 
 import msgspec
 
+from poise.edge.start import WorkerStart
 from tests.process.stand_in import Answer, File
 
 T = TypeVar("T")
@@ -143,7 +144,7 @@ class Gateway:
         for pid in children(self.pid):
             words = command(pid)
             if "worker" in words:
-                found[int(words[words.index("--index") + 1])] = pid
+                found[msgspec.json.decode(words[-1], type=WorkerStart).index] = pid
         self._seen.update(found.values())
         return found
 

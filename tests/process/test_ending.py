@@ -8,7 +8,7 @@ import signal
 import socket
 from pathlib import Path
 
-from tests.process.conftest import Start
+from tests.process.conftest import Launch, Start
 from tests.process.gateway import Gateway, ours, until
 
 
@@ -107,7 +107,9 @@ def test_a_killed_supervisor_leaves_nothing_behind(start: Start, tmp_path: Path)
     assert (gateway.data / "control.log").read_text().endswith("end\n")
 
 
-def test_after_a_kill_the_next_one_serves_at_once_and_its_control_waits_its_turn(start: Start, tmp_path: Path) -> None:
+def test_after_a_kill_the_next_one_serves_at_once_and_its_control_waits_its_turn(
+    start: Start, launch: Launch, tmp_path: Path
+) -> None:
     """While the old children drain, the new workers serve; the new control begins only when the old one ended."""
     gateway = start(workers=1, grace_s=600)
     log = gateway.data / "control.log"
@@ -118,8 +120,7 @@ def test_after_a_kill_the_next_one_serves_at_once_and_its_control_waits_its_turn
         gateway.tell(signal.SIGKILL)
         gateway.wait()
         until(lambda: _refused(gateway), "the old worker accepts no more")
-        successor = Gateway(tmp_path, workers=1)
-        successor.launch()
+        successor = launch(Gateway(tmp_path, workers=1))
         successor.read_address()
 
         assert successor.ask().pid != old_worker
@@ -127,7 +128,7 @@ def test_after_a_kill_the_next_one_serves_at_once_and_its_control_waits_its_turn
         assert {str(old_control)} == {line.split()[0] for line in log.read_text().splitlines()}
     # The stream's client is gone, so the old worker has nothing left to wait for.
     assert "admin" in successor.line()
-    successor.__exit__()
+    until(lambda: "epoch" in log.read_text().splitlines()[-1], "the new control serves")
     notes = [line.split() for line in log.read_text().splitlines()]
     assert [str(old_control), "end"] in notes
     assert str(old_control) != notes[-1][0]

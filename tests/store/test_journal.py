@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import signal
 import subprocess
@@ -271,7 +270,7 @@ while True:
 
 
 def test_a_killed_writer_leaves_whole_records(tmp_path: Path) -> None:
-    """kill -9 in the middle of writing leaves a journal that reads to its end, without one bad record."""
+    """A kill -9 in the middle of writing leaves a journal that reads to its end, without one bad record."""
     for _ in range(3):
         victim = subprocess.Popen([sys.executable, "-c", _VICTIM, str(tmp_path)], stdout=subprocess.PIPE)
         assert victim.stdout is not None
@@ -304,7 +303,7 @@ def test_a_disk_without_room_is_said_at_once(tmp_path: Path) -> None:
 
     assert str(SMALL) in caught.value.text
     assert caught.value.hint
-    assert [] == os.listdir(tmp_path)
+    assert [] == list(tmp_path.iterdir())
 
 
 def test_names_of_any_kind_are_kept_or_cut(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event, text
 
 from poise.decision import OutcomeKind
 from poise.errors import Error
@@ -100,13 +101,13 @@ def test_a_search_by_conversation_or_bad_outcome_uses_its_index(filled: tuple[Pa
     plans = []
     for what in (Find(conversation="c-1"), Find(outcome="failed")):
         with Archive(data) as archive:
-            conditions = archive._conditions(what)  # noqa: SLF001 - the plan is what is to be seen
-            assert conditions is not None
-            asked = query._rows().where(*conditions)  # noqa: SLF001
-            statement = asked.compile(compile_kwargs={"literal_binds": True})
-        db = sqlite3.connect(data / "store.db")
-        plans.append(" ".join(str(row[3]) for row in db.execute(f"EXPLAIN QUERY PLAN {statement}")))
-        db.close()
+            seen: list[str] = []
+            assert archive._db is not None  # noqa: SLF001 - the statement that is run is what is to be seen
+            event.listen(archive._db, "before_cursor_execute", lambda *args: seen.append(args[2]))  # noqa: SLF001 - same
+            rows = archive.find(what)
+            explain = text("EXPLAIN QUERY PLAN " + seen[-1].replace("?", "1"))
+            plans.append(" ".join(str(row[3]) for row in archive._db.execute(explain)))  # noqa: SLF001 - same
+        assert rows
 
     assert "decisions_by_conversation" in plans[0]
     assert "decisions_bad" in plans[1]
@@ -144,7 +145,7 @@ def test_a_reader_cannot_write(filled: tuple[Path, Truth]) -> None:
     data, _ = filled
     with Archive(data) as archive:
         connection = archive._open()  # noqa: SLF001 - the connection itself is what is tested
-        with pytest.raises(sqlite3.OperationalError, match="readonly|read-only|query_only"):
+        with pytest.raises(sqlite3.OperationalError, match=r"readonly|read-only|query_only"):
             connection.execute("DELETE FROM decisions")
         connection.close()
 

@@ -84,16 +84,16 @@ def _failing_after(creations: int) -> object:
     class Failing(sqlite3.Connection):
         left = creations
 
-        def cursor(self, *args: object, **more: object) -> sqlite3.Cursor:  # type: ignore[override]
+        def cursor(self, *args: object, **more: object) -> sqlite3.Cursor:  # type: ignore[override] # the driver's own signature is a C function's
             connection = self
 
             class Cursor(sqlite3.Cursor):
-                def execute(self, sql: str, *values: object) -> sqlite3.Cursor:  # type: ignore[override]
+                def execute(self, sql: str, *values: object) -> sqlite3.Cursor:  # type: ignore[override] # same
                     if sql.lstrip().startswith("CREATE"):
                         connection.left -= 1
                         if not connection.left:
                             raise sqlite3.OperationalError("disk I/O error")
-                    return super().execute(sql, *values)  # type: ignore[arg-type]
+                    return super().execute(sql, *values)  # type: ignore[arg-type] # same
 
             return super().cursor(Cursor)
 

@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
@@ -99,8 +100,7 @@ class _Line(asyncio.Protocol):
         self.heard_us = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = transport = cast("asyncio.Transport", transport)  # uvloop's own class has no common ancestor
         if len(self._hub.lines) >= MOST_LINES:
             transport.abort()
             return

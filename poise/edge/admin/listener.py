@@ -87,20 +87,25 @@ class Listener:
                 return _open_unix(Path(self._address.removeprefix("unix:")))
             host, _, port = self._address.rpartition(":")
             where = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-            sock = socket.socket(where[0], socket.SOCK_STREAM)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind(where[4])
-            sock.listen(MOST_CONNECTIONS)
+            return _bound(socket.socket(where[0], socket.SOCK_STREAM), where[4])
         except OSError as problem:
-            log.error("admin: %s cannot be opened and is tried again: %s", self._address, problem)  # noqa: TRY400
+            log.error("admin: %s cannot be opened and is tried again: %s", self._address, problem)  # noqa: TRY400 - told in full
             return None
-        return sock
 
 
 def _open_unix(path: Path) -> socket.socket:
-    sock = socket.socket(socket.AF_UNIX)
     path.unlink(missing_ok=True)
-    sock.bind(str(path))
+    sock = _bound(socket.socket(socket.AF_UNIX), str(path))
     path.chmod(0o600)
-    sock.listen(MOST_CONNECTIONS)
+    return sock
+
+
+def _bound(sock: socket.socket, where: object) -> socket.socket:
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(where)  # type: ignore[arg-type] # an address is a tuple or a path, as its family has it
+        sock.listen(MOST_CONNECTIONS)
+    except OSError:
+        sock.close()
+        raise
     return sock

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
@@ -52,20 +53,24 @@ def _secret(node: Scalar, findings: Findings) -> object:
         return Secret("file:" + beside(node, text[5:]))
     if text.startswith(SECRET_SCHEMES):
         raise Wrong("is not a reference to a secret", "env:NAME, or file:PATH")
-    if findings.literal_secrets and node.value is not None:
-        return Secret("literal", node.text if node.plain and not isinstance(node.value, str) else text)
+    if findings.literal_secrets:
+        if not text:
+            raise Wrong("is not text", "put it in quotes")
+        return Secret("literal", text)
     raise Wrong("is a secret itself, not a reference to one", "env:NAME or file:PATH (or allow_literal_secrets: true)")
 
 
 def beside(node: Scalar, path: str) -> str:
-    """A path, absolute: what is relative starts at the folder of the file that says so."""
-    folder = os.path.dirname(os.path.abspath(node.place.file))  # noqa: PTH100, PTH120  # lexical: a link stays a link
-    return os.path.normpath(os.path.join(folder, os.path.expanduser(path)))  # noqa: PTH111, PTH118
+    """A path, absolute: what is relative starts at the folder of the file that says so. Raises Wrong."""
+    if "\0" in path:
+        raise Wrong("is not a path", "take the NUL out")
+    folder = Path.cwd() / Path(node.place.file).parent
+    return os.path.normpath(folder / path)  # lexical: a link on the way stays one
 
 
 def _path(node: Scalar, findings: Findings) -> object:
     path = text_of(node, "a path", "/etc/poise/ca.pem").removeprefix("file:")
-    if not path or "\0" in path:
+    if not path:
         raise Wrong("is not a path")
     return beside(node, path)
 

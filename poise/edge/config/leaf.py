@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from poise.edge.config import units
-from poise.edge.config.node import Scalar
+from poise.edge.config.node import Scalar, Value, scalar_value
 from poise.edge.config.problem import Findings, did_you_mean
 from poise.edge.config.spec import REFERENCE, Leaf, Schema, Wrong
 
@@ -89,17 +89,25 @@ def _glob(node: Scalar, findings: Findings) -> object:
     return glob
 
 
-def _bool(node: Scalar, findings: Findings) -> object:
-    if not isinstance(node.value, bool):
-        raise Wrong("is not true or false", "write true or false, without quotes")
+def _unquoted(node: Scalar) -> Value:
+    """The value of a scalar that is no text: ``"${N}"`` needs its quotes within braces and may still be a number."""
+    if isinstance(node.value, str) and "${" in node.text:
+        return scalar_value(node.value)
     return node.value
+
+
+def _bool(node: Scalar, findings: Findings) -> object:
+    value = _unquoted(node)
+    if not isinstance(value, bool):
+        raise Wrong("is not true or false", "write true or false, without quotes")
+    return value
 
 
 def whole(low: int, high: int, *, what: str = "number") -> Leaf:
     """A whole number from low to high."""
 
     def parse(node: Scalar, findings: Findings) -> object:
-        value = node.value
+        value = _unquoted(node)
         if isinstance(value, bool) or not isinstance(value, int):
             raise Wrong("is not a whole number", f"from {low} to {high}, without quotes")
         if not low <= value <= high:
@@ -114,7 +122,7 @@ def number(low: float, high: float) -> Leaf:
     """A number from low to high."""
 
     def parse(node: Scalar, findings: Findings) -> object:
-        value = node.value
+        value = _unquoted(node)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise Wrong("is not a number", f"from {low:g} to {high:g}, without quotes")
         if not low <= value <= high:
@@ -215,9 +223,10 @@ def _posture_when(node: Scalar, findings: Findings) -> object:
 
 
 def _compiled(node: Scalar, compile_it: Callable[[str], object]) -> str:
-    text = node.value if isinstance(node.value, str) else node.text
-    if not text or len(text) > MAX_WHEN:
+    value = node.text if isinstance(node.value, bool) else node.value
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_WHEN:
         raise Wrong(f"is not a condition of 1 to {MAX_WHEN} characters", "for example facts.tokens < 8000")
+    text = value.lower() if isinstance(node.value, bool) else value
     try:
         compile_it(text)
     except ValueError as error:
@@ -254,8 +263,9 @@ MODEL = Leaf("model", "gpt-5.2 or gpt-5.2@openai-eu", _model, pattern(r"^[A-Za-z
 GLOB = Leaf("name or pattern", "support-*", _glob, pattern(rf"^{_GLOB.pattern}$"))
 BOOL = Leaf("true or false", "true", _bool, {"anyOf": [{"type": "boolean"}, REFERENCE]})
 PERCENT = Leaf("percentage", "99.9%", _percent, pattern(r"^[0-9]+(\.[0-9]+)?\s?%$")).shown_by(units.show_e6)
-WHEN = Leaf("condition", "facts.tokens < 8000", _when, STRING | {"maxLength": MAX_WHEN})
-POSTURE_WHEN = Leaf("condition", "workflow.error_share > 0.05", _posture_when, STRING | {"maxLength": MAX_WHEN})
+_CONDITION: Schema = {"anyOf": [STRING | {"maxLength": MAX_WHEN}, {"type": "boolean"}]}
+WHEN = Leaf("condition", "facts.tokens < 8000", _when, _CONDITION)
+POSTURE_WHEN = Leaf("condition", "workflow.error_share > 0.05", _posture_when, _CONDITION)
 REPLICAS = Leaf(
     "number of replicas", "0..4", _replicas, {"anyOf": [{"type": "integer", "minimum": 0}, pattern(_REPLICAS.pattern)]}
 )

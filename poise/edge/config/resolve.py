@@ -12,7 +12,7 @@ import msgspec
 from poise.edge.config.address import Secret, is_loopback
 from poise.edge.config.load import Loaded
 from poise.edge.config.node import Mapping
-from poise.edge.config.policies import default_policy, merged, policy_of
+from poise.edge.config.policies import MAX_CANDIDATES, default_policy, merged, policy_of
 from poise.edge.config.problem import Findings, Place, Problem, did_you_mean
 from poise.edge.config.targets import Link, links_and_targets, place_of_model
 from poise.edge.config.tree import find, key_place
@@ -170,6 +170,9 @@ class _Names:
         for model, of_model in by_model.items():
             place = place_of_model(self._loaded, of_model[0])
             path = f"providers.{of_model[0].provider}.models"
+            if len(of_model) > MAX_CANDIDATES:
+                text = f"is at {len(of_model)} providers, not at most {MAX_CANDIDATES}"
+                self._findings.error(place, path, model, text, "give some of them another name")
             self._add(
                 model, f"a model of provider {of_model[0].provider}", place, path, default_policy(model, of_model)
             )

@@ -114,7 +114,7 @@ class CandidateShape(msgspec.Struct, frozen=True):
 class ObjectiveShape(msgspec.Struct, frozen=True):
     """What the workflow promises."""
 
-    first_token: Annotated[int, duration(), "the first token within; nothing promised where not said"] = 0
+    first_token: Annotated[int, duration(0), "the first token within; nothing promised where not said"] = 0
     deadline: Annotated[int, duration(10_000, 86_400 * _S), "the whole answer within; the request's budget of time"] = (
         60 * _S
     )

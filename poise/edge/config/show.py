@@ -56,6 +56,8 @@ class _Walk:
             at = f"{path}.{name}" if path else name
             item = node.items.get(name) if node else None
             if item is None or (isinstance(item, Scalar) and item.value is None):
+                if path.startswith("profiles."):
+                    continue  # what a profile leaves open is shown where it is used
                 yield from self._default(field.reader, default_of(field), field.default, at, depth, name)
             else:
                 yield from self._value(field.reader, item, at, depth, name + ":")

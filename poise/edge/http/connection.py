@@ -30,6 +30,7 @@ class Connection(asyncio.Protocol):
     """Server side of one socket."""
 
     __slots__ = (
+        "_ending",
         "_lingered",
         "_message",
         "_parser",
@@ -59,6 +60,7 @@ class Connection(asyncio.Protocol):
         self._queue: deque[Message] = deque()
         self._reply: Reply | None = None
         self._refused = False
+        self._ending = False
         self._served = False
         self._raw = 0
         self._lingered = 0
@@ -127,7 +129,9 @@ class Connection(asyncio.Protocol):
     # -- the parser ---------------------------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
-        """A message starts."""
+        """A message starts; none may behind the last one of the connection."""
+        if self._ending:
+            raise Error("bad_request", "a request after the connection's last", hint="open another connection")
         self._message = Message()
         self.since_s = self.server.now_s
 
@@ -176,6 +180,8 @@ class Connection(asyncio.Protocol):
         """The message is whole: answer it, or queue it behind the one being answered."""
         message = self._message
         assert message is not None
+        if len(self._queue) >= MAX_PIPELINED:
+            raise Error("bad_request", f"more than {MAX_PIPELINED} pipelined requests", hint="wait for answers")
         self._message = None
         self.since_s = self.server.now_s
         self._raw = 0
@@ -183,8 +189,6 @@ class Connection(asyncio.Protocol):
             if self.lingering:
                 self.close()
         elif self._occupied():
-            if len(self._queue) >= MAX_PIPELINED:
-                raise Error("bad_request", f"more than {MAX_PIPELINED} pipelined requests", hint="wait for answers")
             self._queue.append(message)
         else:
             self._serve(message)
@@ -204,6 +208,7 @@ class Connection(asyncio.Protocol):
     def answered(self, reply: Reply) -> None:
         """The answer is written: next one, or close."""
         if not reply.keep_alive or self._refused:
+            self._ending = True
             if self._refused or self._message is not None:
                 self._linger()
             else:
@@ -253,6 +258,8 @@ class Connection(asyncio.Protocol):
         if self._refused or self._transport is None or self._transport.is_closing():
             return
         self._refused = True
+        if self._ending:
+            return
         answered = self._message is not None and self._message.answered
         occupied = self._occupied()
         self._drop_unanswered()

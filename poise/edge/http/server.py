@@ -15,6 +15,7 @@ from poise.decision import show_id
 from poise.edge.http.connection import Connection
 from poise.edge.http.message import Message
 from poise.edge.http.reply import Reply
+from poise.edge.http.run import Run
 from poise.edge.snapshot import Limits
 from poise.errors import Error
 
@@ -131,7 +132,8 @@ class Server:
             self.release(message)
             return
         self.live.add(reply)
-        reply.task = self.loop.create_task(self._run(work, message, reply))
+        reply.run = run = Run(self._run(work, message, reply), self.loop)
+        run.start()
 
     def refuse(self, error: Error, reply: Reply, path: bytes = b"") -> None:
         """Answer with an error, and keep the record of it."""
@@ -145,9 +147,8 @@ class Server:
 
     def gone(self, reply: Reply) -> None:
         """The client went before its answer was complete: stop the work for it."""
-        if reply.task is not None:
-            # Behind the task's first step: a task that is cancelled before it began runs no ``finally`` of its own.
-            self.loop.call_soon(reply.task.cancel)
+        if reply.run is not None:
+            reply.run.cancel()
 
     def cut(self, reply: Reply) -> None:
         """The grace time is over: end an answer in-band."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from poise.sim.bench import process, recorded, stopwatch, wrk
 from poise.sim.bench.figures import slope
-from poise.sim.bench.meter import Meter
 from poise.sim.bench.rounds import Round
 from poise.sim.bench.scene import Running, Scene, Stage, playing
 from poise.sim.bench.wording import chat_body
@@ -37,14 +36,12 @@ def _load(scene: Scene, stage: Stage, peer: Running, pace: wrk.Pace, seconds: in
 def _loaded(scene: Scene, stage: Stage, peer: Running) -> None:
     before = process.cpu_by_pid(peer.process.pid)
     last_id = recorded.newest(peer.data) if peer.data else 0
-    meter = Meter(scene.cores, peer.process.pid)
     good = 0
     errors = 0
     while good < REQUESTS and not errors:
         report = _load(scene, stage, peer, wrk.FLAT_OUT, _SLICE_S)
         good += report.good
         errors += report.errors
-    cost = meter.stop()
     values = {"requests": float(good), "errors": float(errors)}
     if peer.data:
         held = recorded.drained(peer.data, last_id, at_least=good)
@@ -55,9 +52,7 @@ def _loaded(scene: Scene, stage: Stage, peer: Running) -> None:
     worker = max(after, key=lambda pid: after[pid] - before.get(pid, 0.0))
     values["worker_rss_mib"] = sizes[worker] / 1024
     values["rss_mib"] = sum(sizes.values()) / 1024
-    scene.keep(
-        Round(part="memory", peer=peer.name, number=1, values=values, foreign_share=cost.foreign_share, full_load=True)
-    )
+    scene.keep(Round(part="memory", peer=peer.name, number=1, values=values, full_load=True))
 
 
 def _flat(scene: Scene, stage: Stage, peer: Running, minutes: float) -> None:
@@ -74,9 +69,11 @@ def _flat(scene: Scene, stage: Stage, peer: Running, minutes: float) -> None:
         points.append((passed_min, float(sum(sizes.values()))))
         if passed_min >= minutes:
             break
+    # The first fifth fills caches, pools and allocators up to where they stay.
+    steady = [point for point in points if point[0] >= minutes / 5]
     first, last = points[0][1], points[-1][1]
     values = {
-        "slope_kib_per_min": slope(points) if len(points) > 1 else 0.0,
+        "slope_kib_per_min": slope(steady) if len(steady) > 1 else 0.0,
         "minutes": points[-1][0],
         "requests": float(requests),
         "first_rss_mib": first / 1024,

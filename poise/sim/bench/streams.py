@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from poise.errors import Error
-from poise.sim.bench import exchange, process, stopwatch, stream_load
+from poise.sim.bench import exchange, process, recorded, stopwatch, stream_load
 from poise.sim.bench.meter import Cost, Meter
 from poise.sim.bench.rounds import Round
 from poise.sim.bench.scene import DIRECT, Running, Scene, Stage, playing
@@ -68,6 +68,7 @@ def hold(scene: Scene, load: Load) -> None:
 
 def _forwarded(scene: Scene, stage: Stage, peer: Running, load: Load, number: int) -> Round:
     exchange.get(stage.upstream.port, "/lateness")  # reading it sets it back
+    last_id = recorded.newest(peer.data) if peer.data else 0
     with _opened(scene, stage, peer, load) as client:
         pids = () if peer.name == DIRECT else (peer.process.pid,)
         client.begin()
@@ -80,12 +81,14 @@ def _forwarded(scene: Scene, stage: Stage, peer: Running, load: Load, number: in
     values = _values(report)
     if peer.name != DIRECT:
         values = {"cpu_us_per_event": cost.cpu_s / max(1, report.window_events) * 1e6, **values}
+    values |= _decisions(peer, last_id, load)
     return _round(load, peer, number, values, cost, max(report.timer_late_ms, late_ms))
 
 
 def _held(scene: Scene, stage: Stage, peer: Running, load: Load, number: int) -> Round:
     with exchange.Exchange(peer.port) as warm:
         warm.take(_WARM_REQUESTS)
+    last_id = recorded.newest(peer.data) if peer.data else 0
     before_kib = sum(process.resident_kib(peer.process.pid).values())
     with _opened(scene, stage, peer, load) as client:
         client.begin()
@@ -96,7 +99,17 @@ def _held(scene: Scene, stage: Stage, peer: Running, load: Load, number: int) ->
         client.end()
         report = client.report()
     values = {"rss_kib_per_stream": (held_kib - before_kib) / load.streams, "rss_mib": held_kib / 1024}
-    return _round(load, peer, number, values | _values(report), cost, report.timer_late_ms)
+    values |= _values(report) | _decisions(peer, last_id, load)
+    return _round(load, peer, number, values, cost, report.timer_late_ms)
+
+
+def _decisions(peer: Running, after_id: int, load: Load) -> dict[str, float]:
+    """Of a peer that stores decisions: how many of this round's streams have none, or one without an outcome."""
+    if not peer.data:
+        return {}
+    held = recorded.drained(peer.data, after_id, at_least=load.streams)
+    missing = max(0, load.streams - held.rows)
+    return {"decisions": float(held.rows), "decisions_missing": float(missing), "decisions_open": float(held.open)}
 
 
 def _values(report: stream_load.Report) -> dict[str, float]:
@@ -120,7 +133,8 @@ def _round(load: Load, peer: Running, number: int, values: dict[str, float], cos
         values=values,
         load_core_share=cost.load_core_share,
         generator_lag_ms=late_ms,
-        foreign_share=cost.foreign_share if peer.name != DIRECT else 0.0,
+        # Memory and loss do not depend on who else used the core; the upstream has no core of its own.
+        foreign_share=cost.foreign_share if "cpu_us_per_event" in values else 0.0,
     )
 
 

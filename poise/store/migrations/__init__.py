@@ -15,11 +15,11 @@ def upgrade(connection: sqlite3.Connection) -> None:
     if found == HEAD:
         return
     # Imported only now: together they take a third of a second, and a store is migrated once in its life.
-    from alembic import command  # noqa: PLC0415
-    from alembic.config import Config  # noqa: PLC0415
-    from alembic.util import CommandError  # noqa: PLC0415
-    from sqlalchemy import create_engine  # noqa: PLC0415
-    from sqlalchemy.pool import StaticPool  # noqa: PLC0415
+    from alembic import command  # noqa: PLC0415 - see above
+    from alembic.config import Config  # noqa: PLC0415 - see above
+    from alembic.util import CommandError  # noqa: PLC0415 - see above
+    from sqlalchemy import create_engine  # noqa: PLC0415 - see above
+    from sqlalchemy.pool import StaticPool  # noqa: PLC0415 - see above
 
     engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
     settings = Config()

@@ -29,12 +29,12 @@ CREATE TABLE tallies (
   requests BIGINT NOT NULL, took_us BIGINT NOT NULL, cost_usd_e6 BIGINT NOT NULL, input_tokens BIGINT NOT NULL,
   output_tokens BIGINT NOT NULL, PRIMARY KEY (at_s, workflow_id, target_id, outcome)) WITHOUT ROWID;
 CREATE TABLE actions (
-  id INTEGER NOT NULL PRIMARY KEY, at_us BIGINT NOT NULL, loop TEXT NOT NULL, subject TEXT NOT NULL, action TEXT NOT NULL,
-  because TEXT NOT NULL);
+  id INTEGER NOT NULL PRIMARY KEY, at_us BIGINT NOT NULL, loop TEXT NOT NULL, subject TEXT NOT NULL,
+  action TEXT NOT NULL, because TEXT NOT NULL);
 CREATE INDEX ix_actions_at_us ON actions (at_us);
 CREATE TABLE gaps (
-  id INTEGER NOT NULL PRIMARY KEY, at_us BIGINT NOT NULL, journal TEXT NOT NULL, kind TEXT NOT NULL, amount BIGINT NOT NULL,
-  because TEXT NOT NULL);
+  id INTEGER NOT NULL PRIMARY KEY, at_us BIGINT NOT NULL, journal TEXT NOT NULL, kind TEXT NOT NULL,
+  amount BIGINT NOT NULL, because TEXT NOT NULL);
 CREATE INDEX ix_gaps_at_us ON gaps (at_us);
 """
 
