@@ -12,7 +12,7 @@ class Admit:
     """Lets a request in or refuses it: drain, time already gone."""
 
     def __init__(self, below: Service[Request, Sink, Outcome], clock: Clock) -> None:
-        self._below = below
+        self._below = below.__call__  # bound once: calling an object looks its method up each time
         self._clock = clock
         self.draining = False
 

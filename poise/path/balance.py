@@ -13,7 +13,7 @@ class Balance:
     """Attempt to Dispatch."""
 
     def __init__(self, below: Service[Dispatch, Gate, Answered]) -> None:
-        self._below = below
+        self._below = below.__call__  # bound once: calling an object looks its method up each time
 
     async def __call__(self, attempt: Attempt, gate: Gate, /) -> Answered:
         """Raises AttemptFailed."""

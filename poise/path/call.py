@@ -30,15 +30,13 @@ class Call:
             connection = lane.pool.take()
             if connection is None:
                 connection = await self._open(dispatch)
-            exchange = Exchange(dispatch, gate, self._clock)
             try:
-                return await self._send(connection, exchange, dispatch.data)
+                return await self._send(connection, dispatch, gate)
             except AttemptFailed as failure:
                 # A pooled connection may have died of age just then: once, on a fresh one, if no byte had come back.
-                if failure.failure is not Failure.CONNECT or exchange.status or not connection.reused:
+                if failure.failure is not Failure.CONNECT or failure.status or not connection.reused:
                     raise
-            exchange = Exchange(dispatch, gate, self._clock)
-            return await self._send(await self._open(dispatch), exchange, dispatch.data)
+            return await self._send(await self._open(dispatch), dispatch, gate)
         finally:
             lane.in_flight -= 1
 
@@ -51,17 +49,18 @@ class Call:
             raise AttemptFailed(Failure.TIMEOUT, "no time left to connect")
         return await dispatch.lane.pool.open(connect_us / 1e6)
 
-    async def _send(self, connection: Connection, exchange: Exchange, data: bytes) -> Answered:
-        exchange.done = done = self._future()
-        exchange.connection = connection
-        exchange.gate.attach(connection)
+    async def _send(self, connection: Connection, dispatch: Dispatch, gate: Gate) -> Answered:
+        now_us = self._clock.now_us()
+        done = self._future()
+        exchange = Exchange(dispatch, gate, self._clock, now_us, now_us, done, connection)
+        gate.attach(connection)
         self.live.add(exchange)
         try:
-            connection.send(data, exchange)
+            connection.send(dispatch.data, exchange)
             await done
         finally:
             self.live.discard(exchange)
-            exchange.gate.attach(None)
+            gate.attach(None)
             if not exchange.over:
                 exchange.over = True
                 connection.close()

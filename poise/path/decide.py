@@ -31,7 +31,7 @@ class Decide:
     """Chooses, records, and settles. The settlement is here so that every path out - answer, error, cancellation - passes it."""
 
     def __init__(self, below: Service[Plan, Sink, Outcome], recorder: Recorder, clock: Clock) -> None:
-        self._below = below
+        self._below = below.__call__  # bound once: calling an object looks its method up each time
         self._recorder = recorder
         self._clock = clock
         self.board = Board()

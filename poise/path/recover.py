@@ -19,7 +19,7 @@ class Recover:
     """Works down the decision's ranking until an attempt answers, the budget is gone, or going on makes no sense."""
 
     def __init__(self, below: Service[Attempt, Gate, Answered], clock: Clock, *, attempts: int | None = None) -> None:
-        self._below = below
+        self._below = below.__call__  # bound once: calling an object looks its method up each time
         self._clock = clock
         self._attempts = attempts
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import Boolean, ColumnElement, Row, Select, create_engine, func, literal_column, select
+from sqlalchemy import Boolean, ColumnElement, Integer, Row, Select, create_engine, func, literal_column, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
@@ -125,7 +125,10 @@ class Archive:
             return []
         asked = _rows().where(*conditions).order_by(decisions.c.id.desc()).limit(what.limit)
         if what.conversation or not (what.workflow or what.target):
-            return self._stored(asked.where(decisions.c.id >= low, decisions.c.id < high))
+            # With a bound on the bare id the planner would go through the table's range of ids, whatever else is asked.
+            rare = what.conversation or what.outcome not in {"", OutcomeKind.COMPLETED}
+            id_: ColumnElement[int] = literal_column("+decisions.id", Integer()) if rare else decisions.c.id
+            return self._stored(asked.where(id_ >= low, id_ < high))
         found: list[Stored] = []
         for start_s in self._times(what, low, high):
             first = max(low, start_s // TALLY_S * TALLY_IDS)

@@ -89,8 +89,9 @@ class Running:
 async def until(true: Callable[[], object]) -> None:
     """Wait until something holds, or an awaited look says so."""
     async with asyncio.timeout(20):
-        while not (await seen if isinstance(seen := true(), Coroutine) else seen):
-            await asyncio.sleep(0.01)  # a file, a socket or a thread: none of them sets an event here
+        # Looked for: a file, a socket or a thread, and none of them sets an event here.
+        while not (await seen if isinstance(seen := true(), Coroutine) else seen):  # noqa: ASYNC110 - above
+            await asyncio.sleep(0.01)
 
 
 class Link:

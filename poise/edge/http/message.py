@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
 from poise.edge.snapshot import Grant, Limits
 from poise.errors import Error
 
@@ -24,30 +26,27 @@ _hosts: set[bytes] = set()
 _paths: dict[bytes, bytes] = {}
 
 
-class Message:
+class Message(msgspec.Struct, eq=False):
     """One request: head fields in lower case, body chunks, and how it wants to be answered."""
 
-    __slots__ = ("answered", "body", "expects", "grant", "head_bytes", "headers", "keep_alive", "labels", "method", "path", "marked", "pairs", "refusal", "size", "swept", "tail", "url", "version")
-
-    def __init__(self) -> None:
-        self.method = b""
-        self.url = b""
-        self.path = b""
-        self.pairs: list[tuple[bytes, bytes]] = []
-        self.headers: dict[bytes, bytes] = {}
-        self.labels: list[bytes] = []
-        self.body: list[bytes] = []
-        self.tail: bytearray | None = None  # what follows the first MAX_PIECES of the body
-        self.size = 0
-        self.swept = 0  # size when its pace was last found good
-        self.head_bytes = 0
-        self.keep_alive = True
-        self.expects = False
-        self.refusal: Error | None = None
-        self.answered = False  # refused at its head and told so; the rest is read and thrown away
-        self.grant: Grant | None = None
-        self.marked = False  # an x-poise-* header stands in it
-        self.version = "1.1"
+    method: bytes = b""
+    url: bytes = b""
+    path: bytes = b""
+    pairs: list[tuple[bytes, bytes]] = []
+    headers: dict[bytes, bytes] = {}
+    labels: list[bytes] = []
+    body: list[bytes] = []
+    tail: bytearray | None = None  # what follows the first MAX_PIECES of the body
+    size: int = 0
+    swept: int = 0  # size when its pace was last found good
+    head_bytes: int = 0
+    keep_alive: bool = True
+    expects: bool = False
+    refusal: Error | None = None
+    answered: bool = False  # refused at its head and told so; the rest is read and thrown away
+    grant: Grant | None = None
+    marked: bool = False  # an x-poise-* header stands in it
+    version: str = "1.1"
 
     def check_head(self, version: str, method: bytes, limits: Limits) -> None:
         """The head is complete; llhttp has refused control characters in it. Raises Error: bad_*, headers_too_large,
