@@ -130,14 +130,14 @@ class World:
 
     def explain(self, decision: str) -> dict[str, Any]:
         """``poise explain ID --json``, decoded, once its outcome is stored too: that comes a commit later at most."""
+        shown: dict[str, Any] = {}
         for _ in range(LOOKS):
             done = self.poise("explain", decision, "--data", str(self.data), "--json")
             assert 0 == done.returncode, done.stderr
             shown = json.loads(done.stdout)
-            assert isinstance(shown, dict)
             if shown["outcome"] != "open":
                 return shown
-        raise AssertionError(f"{decision} has no outcome after {LOOKS} looks: {done.stdout}")
+        raise AssertionError(f"{decision} has no outcome after {LOOKS} looks: {shown}")
 
 
 @contextmanager

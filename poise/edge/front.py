@@ -45,12 +45,14 @@ class Front:
         self._clock = clock
         self._load = load
         self._dialect = OpenAI()
+        self.epoch = 0
         self.update(snapshot)
 
     def update(self, snapshot: Snapshot) -> None:
         """From now on serve by this snapshot."""
         self._routes = self._load(snapshot)
         self._snapshot = snapshot
+        self.epoch += 1
         self._models: dict[str, bytes] = {}
         # Whole header values that were found good, so as many as there are keys (times spellings of Bearer and spaces).
         self._known: dict[bytes | None, Grant] = {}
@@ -62,6 +64,9 @@ class Front:
         try:
             self._route(message)
             message.grant = self._grant(message)
+            message.epoch = self.epoch
+            headers = message.headers
+            message.forward = b"".join(b"%b: %b\r\n" % (name, headers[name]) for name in _FORWARDED if name in headers)
         except Error as error:
             message.refusal = error
             if message.method == b"HEAD":  # its answer must have no body and ours has one: let nothing follow it
@@ -127,17 +132,12 @@ class Front:
         scope = grant.scopes.get(call.model)
         if route is None or scope is None:
             raise self._unknown(call.model, grant, known=route is not None)
-        headers = message.headers
         policy = route.policy
         deadline_us = policy.objective.deadline_us
-        if message.marked and (said := headers.get(b"x-poise-deadline")) is not None:
+        if message.marked and (said := message.headers.get(b"x-poise-deadline")) is not None:
             deadline_us = min(deadline_us, duration_us(said, "x-poise-deadline"))
-        forward = b""
-        for name in _FORWARDED:
-            if name in headers:
-                forward += b"%b: %b\r\n" % (name, headers[name])
         facts = self._facts(message, call, route, grant.name, scope)
-        return Request(reply.decision, call, facts, route, self._dialect, arrived_us, arrived_us + deadline_us, forward)
+        return Request(reply.decision, call, facts, route, self._dialect, arrived_us, arrived_us + deadline_us, message.forward)
 
     def _facts(self, message: Message, call: Call, route: Route, key: str, scope: int) -> Facts:
         headers = message.headers

@@ -131,7 +131,10 @@ class Supervisor:
             await child.start(Update(self._raw))
         except OSError as problem:  # no process or descriptor to be had now
             log.error("%s cannot be started: %s", child.name, problem.strerror)  # noqa: TRY400 - told in full
-            child.again(self._start)
+            if not self._draining:
+                child.again(self._start)
+        if self._draining:
+            self._wind_up()
 
     def _hear(self, child: Child, message: Message) -> None:
         match message:
@@ -164,7 +167,8 @@ class Supervisor:
             if how is None:
                 continue
             if self._draining:
-                log.debug("%s", how)
+                if child is self._control and how.endswith(" 0"):
+                    self._owing = -1
                 continue
             self._assign()
             log.error("%s; the next in %g s", how, child.again(self._start))
@@ -212,9 +216,9 @@ class Supervisor:
         self._ports.close()
         self._ports.remove()
         self._reloads.stop()
-        for child in (*self._workers, self._control):
-            child.rest()
+        self._control.forget_back_off()
         for child in self._workers:
+            child.rest()
             child.send(Drain(grace_s))
             child.kill_after(grace_s + LATE_S)
         self._wind_up()
@@ -223,19 +227,29 @@ class Supervisor:
         for child in self._workers:
             child.send(Drain(0.0))
             child.kill_after(HURRY_S)
-        self._control.kill_after(2 * HURRY_S)
+        self._clock.later(2 * HURRY_S, self._give_up)
 
     def _wind_up(self) -> None:
-        """Once the last worker is gone let control go, and once control is gone be done."""
-        if any(child.process is not None for child in self._workers):
+        """Once the last worker is gone let control go, and once control has stored what they left be done."""
+        if self._control.process is None and not self._control.starting and self._owing:
+            # It died, or was not back yet: what the workers leave is to be stored all the same.
+            self._owing -= 1
+            self._go(self._run(self._control))
+            self._control.starting = True
+        if any(child.process is not None or child.starting for child in self._workers):
             return
         if self._life_write >= 0:
             os.close(self._life_write)
-            os.close(self._life_read)
             self._life_write = -1
-            self._control.kill_after(STORE_S)
-        if self._control.process is None:
+            self._end = self._clock.later(STORE_S, self._give_up)
+        if self._control.process is None and not self._control.starting:
+            if self._owing == 0 and self._shown:
+                log.error("control cannot store what is left; the journals are kept for the next start")
             self._over.set()
+
+    def _give_up(self) -> None:
+        self._owing = 0
+        self._control.kill_after(0.0)
 
     # -- telling -----------------------------------------------------------------------------------------------------
 

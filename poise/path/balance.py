@@ -5,6 +5,8 @@ A rented target has one address, its provider's; hosted ones will have replicas 
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
+
 from poise.path.gate import Gate
 from poise.path.service import Answered, Attempt, Dispatch, Service
 
@@ -15,7 +17,7 @@ class Balance:
     def __init__(self, below: Service[Dispatch, Gate, Answered]) -> None:
         self._below = below.__call__  # bound once: calling an object looks its method up each time
 
-    async def __call__(self, attempt: Attempt, gate: Gate, /) -> Answered:
+    def __call__(self, attempt: Attempt, gate: Gate, /) -> Coroutine[object, None, Answered]:
         """Raises AttemptFailed."""
         request = attempt.plan.request
         lane = attempt.lane
@@ -29,4 +31,4 @@ class Balance:
             len(body),
             body,
         )
-        return await self._below(Dispatch(attempt, lane, data), gate)
+        return self._below(Dispatch(attempt, lane, data), gate)

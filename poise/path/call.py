@@ -26,17 +26,32 @@ class Call:
         """Raises AttemptFailed. Cancelled: the upstream is closed at once."""
         lane = dispatch.lane
         lane.in_flight += 1
+        live = self.live
         try:
             connection = lane.pool.take()
-            if connection is None:
-                connection = await self._open(dispatch)
-            try:
-                return await self._send(connection, dispatch, gate)
-            except AttemptFailed as failure:
-                # A pooled connection may have died of age just then: once, on a fresh one, if no byte had come back.
-                if failure.failure is not Failure.CONNECT or failure.status or not connection.reused:
-                    raise
-            return await self._send(await self._open(dispatch), dispatch, gate)
+            while True:
+                if connection is None:
+                    connection = await self._open(dispatch)
+                now_us = self._clock.now_us()
+                done = self._future()
+                exchange = Exchange(dispatch, gate, self._clock, now_us, now_us, done, connection)
+                gate.attach(connection)
+                live.add(exchange)
+                try:
+                    connection.send(dispatch.data, exchange)
+                    await done
+                    return exchange.answered()
+                except AttemptFailed as failure:
+                    # A pooled connection may have died of age just then: once, on a fresh one, if no byte had come back.
+                    if failure.failure is not Failure.CONNECT or failure.status or not connection.reused:
+                        raise
+                    connection = None
+                finally:
+                    live.discard(exchange)
+                    gate.attach(None)
+                    if not exchange.over:
+                        exchange.over = True
+                        exchange.connection.close()
         finally:
             lane.in_flight -= 1
 
@@ -48,20 +63,3 @@ class Call:
         if connect_us <= 0:
             raise AttemptFailed(Failure.TIMEOUT, "no time left to connect")
         return await dispatch.lane.pool.open(connect_us / 1e6)
-
-    async def _send(self, connection: Connection, dispatch: Dispatch, gate: Gate) -> Answered:
-        now_us = self._clock.now_us()
-        done = self._future()
-        exchange = Exchange(dispatch, gate, self._clock, now_us, now_us, done, connection)
-        gate.attach(connection)
-        self.live.add(exchange)
-        try:
-            connection.send(dispatch.data, exchange)
-            await done
-        finally:
-            self.live.discard(exchange)
-            gate.attach(None)
-            if not exchange.over:
-                exchange.over = True
-                connection.close()
-        return exchange.answered()

@@ -30,6 +30,7 @@ def main(argv: list[str] | None = None) -> int:
         found = _one(seed, seen)
         if found:
             failed.append(seed)
+        if found and len(failed) <= SHOWN:
             sys.stdout.write(f"seed {seed}: {len(found)} violations\n")
             sys.stdout.writelines(f"  {line}\n" for line in found[:SHOWN])
     took_s = (clock.now_us() - started_us) / 1e6

@@ -78,7 +78,7 @@ def packed(vector: list[float]) -> str:
     return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode("ascii")
 
 
-def example(schema: dict[str, Any], dice: Dice, root: dict[str, Any] | None = None, depth: int = 0) -> Any:  # noqa: ANN401
+def example(schema: dict[str, Any], dice: Dice, root: dict[str, Any] | None = None, depth: int = 0) -> Any:  # noqa: ANN401 - any JSON value
     """A value that a JSON Schema admits: the keywords of OpenAI's structured outputs, each property filled."""
     root = schema if root is None else root
     if "$ref" in schema:
@@ -95,7 +95,7 @@ def example(schema: dict[str, Any], dice: Dice, root: dict[str, Any] | None = No
     return _typed(schema, dice, root, depth)
 
 
-def _typed(schema: dict[str, Any], dice: Dice, root: dict[str, Any], depth: int) -> Any:  # noqa: ANN401
+def _typed(schema: dict[str, Any], dice: Dice, root: dict[str, Any], depth: int) -> Any:  # noqa: ANN401 - any JSON value
     kind = schema.get("type", "object" if "properties" in schema else "string")
     if isinstance(kind, list):
         kind = kind[0]

@@ -48,6 +48,7 @@ def violations(run: Rehearsed) -> list[Broken]:
         "exactly one outcome per accepted request": _one_outcome(run),
         "attempts are what the upstreams saw": _attempts(run, outcomes),
         "every slot is free when all is quiet": (f"{name}: {count}" for name, count in run.busy.items()),
+        "nothing unforeseen is raised": _surprises(run),
         "a truncated answer never looks complete": _complete(run),
         "the record says what the guest saw": _agree(run, outcomes),
         "a request ends within its deadline": _in_time(run, outcomes),
@@ -93,6 +94,13 @@ def _attempts(run: Rehearsed, outcomes: dict[int, Outcome]) -> Iterator[str]:
         yield f"{show_id(id)}.{number} reached {sights[0][0]} and is in no record"
 
 
+def _surprises(run: Rehearsed) -> Iterator[str]:
+    yield from run.surprises
+    for told in run.told:
+        if told.code == "internal":
+            yield f"{_name(told)}: the gateway failed inside"
+
+
 def _complete(run: Rehearsed) -> Iterator[str]:
     """Complete to a guest means: word for word what one upstream says to this question, and it said all of it."""
     for told in run.told:
@@ -100,21 +108,22 @@ def _complete(run: Rehearsed) -> Iterator[str]:
             yield f"{_name(told)}: complete by framing, neither answer nor error: {told.text[-80:]!r}"
         if told.ended != "complete":
             continue
-        region = told.headers.get("x-poise-target", "").partition("@")[2]
-        good = [
-            one
-            for one in run.logs.get(region, ())
-            if one.headers["x-client-request-id"].startswith(told.headers["x-poise-decision"])
-            and one.ended == "complete"
+        decision = told.headers["x-poise-decision"]
+        said = [  # looked for everywhere: where keep-alive comments opened the stream, no header names the target
+            reply_to(one.json, run.seeds[region], one.step.tokens).text
+            for region, log in run.logs.items()
+            for one in log
+            if one.headers["x-client-request-id"].startswith(decision) and one.ended == "complete"
         ]
-        said = [reply_to(one.json, run.seeds[region], one.step.tokens).text for one in good]
         if told.text not in said:
-            yield f"{_name(told)}: complete, but {region or 'nobody'} said {said} and the guest got {told.text!r}"
+            yield f"{decision}: complete, but the upstreams said {said} and the guest got {told.text!r}"
 
 
 def _agree(run: Rehearsed, outcomes: dict[int, Outcome]) -> Iterator[str]:
     for told in run.told:
         decision = told.headers.get("x-poise-decision")
+        if decision is None and told.ended != "left" and not run.drained:
+            yield f"a guest who came at {told.at_us} got no answer and no decision: {told.ended} {told.status}"
         outcome = outcomes.get(read_id(decision)) if decision is not None else None
         if outcome is None or told.ended not in _AGREE:
             continue
@@ -137,6 +146,9 @@ def _in_time(run: Rehearsed, outcomes: dict[int, Outcome]) -> Iterator[str]:
 def _usage(run: Rehearsed, outcomes: dict[int, Outcome]) -> Iterator[str]:
     for id, outcome in outcomes.items():
         if outcome.kind is not OutcomeKind.COMPLETED:
+            continue
+        if not outcome.attempts:
+            yield f"{show_id(id)}: completed without an attempt"
             continue
         last = outcome.attempts[-1]
         region = last.target.partition("@")[2]

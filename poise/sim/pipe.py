@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from poise.clock import Clock
@@ -57,7 +58,7 @@ class MemoryTransport(asyncio.Transport):
         if self._closing or self._lost or not data:
             return
         self._outbound += len(data)
-        self._to_peer(lambda peer, data=bytes(data): peer.arrive(data))  # type: ignore[misc]
+        self._to_peer(partial(_deliver, bytes(data)))
         if not self._writer_paused and self.get_write_buffer_size() > self._high:
             self._writer_paused = True
             self._protocol.pause_writing()
@@ -178,6 +179,10 @@ def connect_pair(
     right.connection_made(other)
     left.connection_made(one)
     return one, other
+
+
+def _deliver(data: bytes, end: MemoryTransport) -> None:
+    end.arrive(data)
 
 
 class MemoryNetwork:

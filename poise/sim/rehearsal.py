@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import msgspec
 
@@ -38,6 +39,7 @@ class Rehearsed(msgspec.Struct):
     busy: dict[str, int]
     drained: bool
     trace: str
+    surprises: list[str]
 
 
 class Mood(Script):
@@ -97,6 +99,8 @@ def rehearse(seed: int) -> Rehearsed:
 
 
 async def _play(seed: int, clock: VirtualClock) -> Rehearsed:
+    surprises: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: surprises.append(_surprise(context)))
     dice = dice_for(seed, b"rehearsal")
     network = MemoryNetwork(clock, latency_s=dice.one_of((0.0, 0.001, 0.04)))
     upstreams = {name: Upstream(name, clock, seed=number) for number, name in enumerate(REGIONS)}
@@ -128,7 +132,13 @@ async def _play(seed: int, clock: VirtualClock) -> Rehearsed:
         busy,
         drains,
         house.recorder.trace.hexdigest(),
+        surprises,
     )
+
+
+def _surprise(context: dict[str, Any]) -> str:
+    """An exception that nobody caught: in a callback of a socket or a timer, where it would only be logged."""
+    return f"{context['message']}: {context.get('exception')!r}"
 
 
 async def _outages(dice: Dice, network: MemoryNetwork, upstreams: dict[str, Upstream], clock: VirtualClock) -> None:
@@ -158,8 +168,14 @@ def _wish(dice: Dice, number: int) -> Wish:
 
 
 def _snapshot(dice: Dice) -> Snapshot:
+    limit = dice.one_of((0, 0, 0, 2))
     targets = [
-        Target(f"sim-chat@{name}", "sim-chat", name, "sim", name, "sim-chat", price=Price(1.0 + at, 2.0 + at))
+        Target(
+            f"sim-chat@{name}",
+            *("sim-chat", name, "sim", name, "sim-chat"),
+            price=Price(1.0 + at, 2.0 + at),
+            concurrency=limit,
+        )
         for at, name in enumerate(REGIONS)
     ]
     candidates = sorted(

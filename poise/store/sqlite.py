@@ -21,10 +21,13 @@ from poise.store.rows import TALLY_IDS, TALLY_S, Batch, Context, NameKind, Row
 FILE = "store.db"
 
 WHOLE = """INSERT OR IGNORE INTO decisions (id, took_us, first_byte_us, cost_usd_e6, input_tokens, output_tokens,
- outcome, attempts, status, target_id, workflow_id, key_id, policy_id, kind, journal_id, lost, conversation, decision,
- outcome_detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+ outcome, attempts, status, target_id, workflow_id, key_id, policy_id, kind, journal_id, lost, decision, outcome_detail)
+ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+TALK = """INSERT OR IGNORE INTO decisions (id, took_us, first_byte_us, cost_usd_e6, input_tokens, output_tokens,
+ outcome, attempts, status, target_id, workflow_id, key_id, policy_id, kind, journal_id, lost, decision, outcome_detail,
+ conversation) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 OPEN = """INSERT OR IGNORE INTO decisions (id, workflow_id, key_id, policy_id, kind, journal_id, lost, conversation,
- decision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+ decision) VALUES (?, ?, ?, ?, ?, ?, ?, nullif(?, ''), ?)"""
 END = """UPDATE decisions SET took_us = ?, first_byte_us = ?, cost_usd_e6 = ?, input_tokens = ?, output_tokens = ?,
  outcome = ?, attempts = ?, status = ?, target_id = ?, lost = lost | ?, outcome_detail = ?
  WHERE id = ? AND outcome IS NULL"""
@@ -167,7 +170,13 @@ class Store:
     def put(self, batch: Batch) -> int:
         """Write a batch's rows and tallies. Returns how many rows were not taken because their id was there already."""
         taken = 0
-        written = ((WHOLE, batch.whole), (OPEN, batch.opens), (END, batch.ends), (REFUSAL, batch.refusals))
+        written = (
+            (WHOLE, batch.whole),
+            (TALK, batch.talks),
+            (OPEN, batch.opens),
+            (END, batch.ends),
+            (REFUSAL, batch.refusals),
+        )
         for statement, rows in written:
             if rows:
                 taken += self._db.executemany(statement, rows).rowcount

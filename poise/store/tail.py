@@ -24,12 +24,13 @@ from poise.errors import Error
 from poise.policy import Policy
 from poise.store.reader import DamagedJournal, Reader
 from poise.store.rows import Batch, Context, Joiner
-from poise.store.sqlite import ActionRow, Gap, Mark, Store, connect
+from poise.store.sqlite import FILE, ActionRow, Gap, Mark, Store, connect
 
 log = logging.getLogger("poise.store")
 
 FOLDER = "journal"
 LOCK = "store.lock"
+SAFE_SQLITE = (3, 51, 3)  # before it, a second writer can corrupt the write-ahead log (see sqlite.py)
 
 # One transaction's worth: about 10,000 requests, 30 ms of work, 25 MB of memory while it lasts.
 _BATCH_BYTES = 8 * 1024 * 1024
@@ -223,7 +224,7 @@ class Tail:
             gaps.append(Gap(now_us, "", "duplicate", twice, "a decision of that id was there already"))
         gaps += [Gap(now_us, name, "damaged", size, because) for name, size, because in self._damaged]
         store.note(actions, gaps)
-        came = len(batch.whole) + len(batch.opens)
+        came = len(batch.whole) + len(batch.talks) + len(batch.opens)
         trimmed = store.trim(now_us=now_us, keep_s=self._kept.seconds, keep_bytes=self._kept.bytes, came=came)
         store.commit()
         return self._committed(store, batch, pieces, gaps)._replace(trimmed=trimmed)
@@ -302,8 +303,12 @@ class Tail:
         )
 
     def _up(self) -> None:
-        if self._because != "":
-            log.warning("the store in %s is up", self._data)
+        if self._because is None:
+            log.info("the store in %s is up", self._data)
+            if sqlite3.sqlite_version_info < SAFE_SQLITE:
+                log.warning("SQLite %s: let nothing but Poise write to %s", sqlite3.sqlite_version, self._data / FILE)
+        elif self._because:
+            log.warning("the store in %s is up again", self._data)
         self._because = ""
         self._wait_us = _FIRST_WAIT_US
 

@@ -38,6 +38,7 @@ SALT = b"attack-salt-0123"
 UPSTREAM_KEY = "sk-upstream-canary-5511aa"
 OTHER_KEY = "sk-other-canary-key-0042"
 SECRETS = (KEY, UPSTREAM_KEY, OTHER_KEY, PROMPT)
+LONGEST_S = 6.0  # a test that takes this long hangs
 P = ParamSpec("P")
 
 
@@ -262,7 +263,8 @@ def on_loop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
     @functools.wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         async def watched() -> None:
-            await test(*args, **kwargs)
+            async with asyncio.timeout(LONGEST_S):
+                await test(*args, **kwargs)
             await asyncio.sleep(0)
             left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
             assert [] == left

@@ -50,6 +50,8 @@ class UpstreamSocket(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=HOLD_BYTES)
+        if self._upstream.deaf:
+            self._transport.pause_reading()
         self._upstream.sockets.append(self)
         self._upstream.bell.ring()
 
@@ -94,7 +96,7 @@ class UpstreamSocket(asyncio.Protocol):
 
     def _pump(self) -> None:
         for event in self._events or ():
-            if self.lost:
+            if self._transport is None or self._transport.is_closing():
                 return
             self.write(event)
             if self._full:
@@ -125,6 +127,7 @@ class Upstream:
         self.seen: list[Seen] = []
         self.sockets: list[UpstreamSocket] = []
         self.script: Script = echo
+        self.deaf = False  # new connections are not read from
         self._server: asyncio.Server | None = None
 
     @property

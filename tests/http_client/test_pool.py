@@ -340,6 +340,7 @@ def test_cancellations_over_real_sockets_leave_none_open(run: Runner) -> None:
             pool.close()
             await upstream.quiet()
 
+            assert 0 < storm.finished < 1000
             assert (0, 0) == (pool.in_use, pool.idle)
 
     run(main())

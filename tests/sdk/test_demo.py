@@ -82,3 +82,15 @@ def test_the_demo_runs_from_end_to_end_and_leaves_nothing_running(tmp_path: Path
     assert "identical" in done.stdout
     assert [] == [line for line in done.stdout.splitlines() if len(line) > 80 and str(tmp_path) not in line]
     assert [] == left
+
+
+def test_without_the_sdk_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 2, nothing on stdout, the extra by its name."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    code = demo.main()
+    said = capsys.readouterr()
+
+    assert (2, "") == (code, said.out)
+    assert 'hint: pip install "poise[demo]"' in said.err

@@ -6,6 +6,7 @@ the second half of the run deletes as much as comes in. The journal is written b
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import tempfile
@@ -23,6 +24,7 @@ TICK = 5_000
 
 def measure(requests: int, data: Path) -> dict[str, float]:
     """Microseconds of CPU per request while the store grows and while it also deletes; and what was stored."""
+    gc.set_threshold(50_000, 20, 100)  # as control has it
     pad = os.urandom(550)
     decision = msgspec.msgpack.encode(DECISION)[:550].ljust(550, pad[:1])
     outcome = msgspec.msgpack.encode(OUTCOME)[:120].ljust(120, pad[:1])

@@ -119,9 +119,14 @@ def test_a_search_for_what_is_rare_uses_its_index(filled: tuple[Path, Truth], wh
         event.listen(archive._db, "before_cursor_execute", saw)  # noqa: SLF001 - same
         assert archive.find(what)
     with closing(sqlite3.connect(data / "store.db")) as db:
-        plan = db.execute(f"EXPLAIN QUERY PLAN {seen[-1].replace('?', '1')}").fetchall()
+        plan = db.execute(_plan_of(seen[-1])).fetchall()
 
     assert index in " ".join(str(row[3]) for row in plan)
+
+
+def _plan_of(statement: str) -> str:
+    """The question how a statement would be run; any number does for its values, if no condition contradicts it."""
+    return f"EXPLAIN QUERY PLAN {statement.replace('?', '3')}"
 
 
 def test_one_decision_and_the_last(filled: tuple[Path, Truth]) -> None:

@@ -83,6 +83,7 @@ def explain(row: Stored, policy: Policy | None, *, with_flips: bool = True) -> J
     decision = decode_decision(row.decision) if row.decision else None
     told["decision"] = None if decision is None else _decision(decision, policy)
     told["ended"] = _ended(row)
+    told["price_known"] = _priced(row.target, policy)
     told["flips"] = _flips(decision, policy) if decision is not None and with_flips else []
     return told
 
@@ -194,6 +195,12 @@ def _ended(row: Stored) -> Json | None:
     told: Json = msgspec.to_builtins(_named(outcome))
     told["attempts"] = [msgspec.to_builtins(_named(attempt)) for attempt in outcome.attempts]
     return told
+
+
+def _priced(target: str, policy: Policy | None) -> bool:
+    """Whether the cost of an answer by target means anything: its price is known."""
+    prices = [c.target.price for c in policy.candidates if c.target.id == target] if policy else []
+    return not prices or prices[0].input_usd_per_mtok is not None
 
 
 def _flips(decision: Decision, policy: Policy | None) -> list[Json]:

@@ -52,6 +52,7 @@ class Listener:
         while (sock := self._open()) is None:
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, LAST_WAIT_S)
+        logging.getLogger("uvicorn").setLevel(logging.WARNING)  # when it starts and ends is control's to say
         anyio.to_thread.current_default_thread_limiter().total_tokens = READERS
         host, names = self._address.rpartition(":")[0], os.environ.get(HOSTS_VARIABLE, "")
         app = make_app(self._condition, self._data, self._clock)

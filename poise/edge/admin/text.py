@@ -192,7 +192,8 @@ def _outcome(told: Json) -> str:
         said.append(f"answered by {safe(ended['target'])}")
     said += [f"took {duration(ended['took_us'])}", f"first byte {duration(ended['first_byte_us'])}"]
     said += [f"{ended['bytes']} bytes", f"delivered: {ended['delivered']}"]
-    cost = f"{usd(told['cost_usd_e6'])}, {told['input_tokens'] or 0} tokens in, {told['output_tokens'] or 0} out"
+    price = usd(told["cost_usd_e6"]) if told["price_known"] else "not known, for the target's price is not"
+    cost = f"{price}; {told['input_tokens'] or 0} tokens in, {told['output_tokens'] or 0} out"
     lines = [_wrapped("Outcome  ", ", ".join(said)), _wrapped("Cost     ", cost)]
     if not told["detail_kept"]["outcome"]:
         lines.append("The outcome's detail was not kept: the journal was short of space.")
@@ -204,12 +205,16 @@ def _flips(told: Json) -> str:
         return ""
     lines = ["It would have gone otherwise with one of these alone:"]
     for flip in told["flips"]:
-        shown = duration if flip["input"].endswith("_us") else str
+        shown = {"evidence": _share}.get(flip["input"], duration if flip["input"].endswith("_us") else str)
         of = f" of {safe(flip['target'])}" if flip["target"] else ""
         choice = safe(flip["choice"]) or "nobody"
         text = f"{flip['input']}{of} {shown(flip['would_be'])} instead of {shown(flip['was'])}: {choice}"
         lines.append(_wrapped("   ", text))
     return "\n".join(lines)
+
+
+def _share(value_e6: int) -> str:
+    return f"{value_e6 / 1e4:.3g} %"
 
 
 def _wrapped(head: str, text: str) -> str:

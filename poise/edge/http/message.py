@@ -42,11 +42,23 @@ class Message(msgspec.Struct, eq=False):
     head_bytes: int = 0
     keep_alive: bool = True
     expects: bool = False
+    length: bytes = b""  # the content-length line; it is not among the pairs, so that those can be told to be the last ones
+    forward: bytes = b""  # header lines that go upstream
+    epoch: int = 0  # of the configuration by which grant was found
     refusal: Error | None = None
     answered: bool = False  # refused at its head and told so; the rest is read and thrown away
     grant: Grant | None = None
     marked: bool = False  # an x-poise-* header stands in it
     version: str = "1.1"
+
+    def repeat(self, last: Message) -> None:
+        """Take over what was found of the last message on this connection: same line, same headers but for the length.
+
+        Raises Error as check_head does for the length.
+        """
+        self.method, self.path, self.version, self.keep_alive = last.method, last.path, last.version, last.keep_alive
+        self.headers, self.head_bytes, self.marked = last.headers, last.head_bytes, last.marked
+        self.grant, self.forward, self.epoch = last.grant, last.forward, last.epoch
 
     def check_head(self, version: str, method: bytes, limits: Limits) -> None:
         """The head is complete; llhttp has refused control characters in it. Raises Error: bad_*, headers_too_large,
@@ -81,16 +93,21 @@ class Message(msgspec.Struct, eq=False):
     def _check_framing(self, limits: Limits) -> None:
         """One way to tell where the body ends, or none: two are how requests are smuggled."""
         headers = self.headers
-        length, coding = headers.get(b"content-length"), headers.get(b"transfer-encoding")
-        if coding is not None and (coding.lower() != b"chunked" or length is not None or self.version != "1.1"):
+        coding = headers.get(b"transfer-encoding")
+        if b"content-length" in headers:
+            raise Error("bad_header", "header 'content-length' stands twice", hint="send it once")
+        if coding is not None and (coding.lower() != b"chunked" or self.length or self.version != "1.1"):
             raise Error("bad_framing", f"transfer-encoding {show(coding)} here is not a plain 'chunked'", hint="send content-length")
-        if length is not None:
-            if not length.isdigit() or len(length) > 18:
-                raise Error("bad_framing", f"content-length {show(length)} is not a number", hint="send digits only")
-            if int(length) > limits.body_bytes:
-                raise too_large(limits)
         if b"content-encoding" in headers and headers[b"content-encoding"].lower() != b"identity":
             raise Error("unsupported_encoding", "compressed request bodies are not read", hint="send the body as it is")
+
+    def check_length(self, limits: Limits) -> None:
+        """Raises Error bad_framing, body_too_large."""
+        length = self.length
+        if not length.isdigit() or len(length) > 18:
+            raise Error("bad_framing", f"content-length {show(length)} is not a number", hint="send digits only")
+        if int(length) > limits.body_bytes:
+            raise too_large(limits)
 
     def _join_repeated(self) -> None:
         """Lines of one name are one list (RFC 9110, 5.3), except where only one may be. Raises Error bad_header."""

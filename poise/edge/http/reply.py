@@ -6,7 +6,6 @@ import asyncio
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from poise.edge.http.run import Run
 from poise.path.service import Flow
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ _KEEPALIVE = b": keep-alive\n\n"
 class Reply:
     """One answer on one connection (``path.service.Sink``). Every method is harmless once the client is gone."""
 
-    __slots__ = ("_chunked", "_connection", "_flow", "_waiter", "cut", "decision", "done", "keep_alive", "paused", "run", "sent", "started")
+    __slots__ = ("_chunked", "_connection", "_flow", "_waiter", "cut", "decision", "done", "keep_alive", "paused", "sent", "started", "task")
 
     def __init__(self, connection: Connection, *, keep_alive: bool, chunked: bool, decision: int) -> None:
         self._connection = connection
@@ -34,7 +33,7 @@ class Reply:
         self.cut = False  # ended by the server's own drain, not by the client
         self.paused = connection.paused
         self.sent = 0
-        self.run: Run | None = None
+        self.task: asyncio.Task[None] | None = None
 
     # -- the sink -------------------------------------------------------------------------------------------------
 

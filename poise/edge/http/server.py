@@ -15,7 +15,6 @@ from poise.decision import show_id
 from poise.edge.http.connection import Connection
 from poise.edge.http.message import Message
 from poise.edge.http.reply import Reply
-from poise.edge.http.run import Run
 from poise.edge.snapshot import Limits
 from poise.errors import Error
 
@@ -26,6 +25,8 @@ BACKLOG = 4096
 
 class Front(Protocol):
     """What answers messages; ``edge.front`` provides it."""
+
+    epoch: int  # another one with each configuration: what was found of a head under one does not hold under the next
 
     def screen(self, message: Message) -> None:
         """Look at the head: route and key. Sets message.refusal where it is not to be served."""
@@ -132,8 +133,7 @@ class Server:
             self.release(message)
             return
         self.live.add(reply)
-        reply.run = run = Run(self._run(work, message, reply), self.loop)
-        run.start()
+        reply.task = self.loop.create_task(self._run(work, message, reply))
 
     def refuse(self, error: Error, reply: Reply, path: bytes = b"") -> None:
         """Answer with an error, and keep the record of it."""
@@ -147,8 +147,9 @@ class Server:
 
     def gone(self, reply: Reply) -> None:
         """The client went before its answer was complete: stop the work for it."""
-        if reply.run is not None:
-            reply.run.cancel()
+        if reply.task is not None:
+            # Behind the task's first step: a task that is cancelled before it began runs no ``finally`` of its own.
+            self.loop.call_soon(reply.task.cancel)
 
     def cut(self, reply: Reply) -> None:
         """The grace time is over: end an answer in-band."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 
 from poise.errors import Error
@@ -21,6 +22,7 @@ def upgrade(connection: sqlite3.Connection) -> None:
     from sqlalchemy import create_engine  # noqa: PLC0415 - see above
     from sqlalchemy.pool import StaticPool  # noqa: PLC0415 - see above
 
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each of its plug-ins
     engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
     settings = Config()
     settings.set_main_option("script_location", "poise.store:migrations")

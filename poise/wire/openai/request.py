@@ -57,7 +57,7 @@ def read(surface: str, body: bytes) -> Call:
             raise Error("invalid_field", f"stream is {_short(stream)}, not true or false", hint="send a JSON boolean")
         call.stream = True
         call.asks_usage = _asks_usage(fields.get("stream_options"))
-    _read_limits(call)
+    _read_rest(call, fields)
     return call
 
 
@@ -105,19 +105,20 @@ def _read_parts(call: Call, content: bytes) -> None:
     call.tokens = max(1, call.tokens - inline // BYTES_PER_TOKEN) + IMAGE_TOKENS * content.count(b'"image_url":')
 
 
-def _read_limits(call: Call) -> None:
-    fields = call.fields
-    for name in ("max_completion_tokens", "max_tokens"):
-        raw = fields.get(name)
-        if raw is not None and not call.max_output:
-            try:
-                call.max_output = min(max(_count(raw) or 0, 0), 1 << 40)
-            except msgspec.DecodeError as bad:
-                raise Error("invalid_field", f"{name} is {_short(raw)}, not a whole number", hint="send 1 or more") from bad
-    tools = fields.get("tools", fields.get("functions"))
-    call.tools = tools is not None and bytes(tools) not in (_NULL, b"[]")
+def _read_rest(call: Call, fields: dict[str, msgspec.Raw]) -> None:
+    limit = fields.get("max_completion_tokens") or fields.get("max_tokens")
+    if limit is not None:
+        try:
+            said = _count(limit)
+        except msgspec.DecodeError as bad:
+            raise Error("invalid_field", f"max_tokens is {_short(limit)}, not a whole number", hint="send 1 or more") from bad
+        call.max_output = min(max(said or 0, 0), 1 << 40)
+    tools = fields.get("tools") or fields.get("functions")
+    if tools is not None:
+        call.tools = bytes(tools) not in (_NULL, b"[]")
     form = fields.get("response_format")
-    call.json_output = form is not None and b'"json' in bytes(form)
+    if form is not None:
+        call.json_output = b'"json' in bytes(form)
     user = fields.get("user")
     if user is not None and bytes(user) != _NULL:
         call.user = _string(user, "user")

@@ -39,7 +39,7 @@ CREATE INDEX ix_gaps_at_us ON gaps (at_us);
 ANALYZE;
 """
 
-# What the planner is to believe of a store in use. Left to itself it takes the partial indexes for as large as the table
+# What the planner is to believe of a store in use. Left to itself it takes partial indexes for as large as the table
 # and goes through ten million rows for the one open request. Rows in the index, then rows for each value of its column.
 _STATISTICS = (
     ("decisions", None, "10000000"),
