@@ -318,6 +318,12 @@ def test_certificates_that_cannot_be_read_are_our_own_fault(ca: str, text: str) 
     asyncio.run(main())
 
 
+def bare_fin(line: Line) -> None:
+    """Close the sending side under TLS, which does not notice and says no goodbye."""
+    with socket.socket(fileno=os.dup(line.writer.get_extra_info("socket").fileno())) as below:
+        below.shutdown(socket.SHUT_WR)
+
+
 @pytest.mark.parametrize("polite", [True, False])
 def test_a_body_until_close_needs_the_goodbye_of_tls(authority: trustme.CA, ca: str, polite: bool) -> None:
     """With close_notify the answer is whole; a bare FIN could be anybody's and cuts it. asyncio hides which it was."""
@@ -325,8 +331,7 @@ def test_a_body_until_close_needs_the_goodbye_of_tls(authority: trustme.CA, ca: 
     async def rude(line: Line) -> None:
         await line.asked()
         await line.say(HEAD + b"\r\nto the end")
-        with socket.socket(fileno=os.dup(line.writer.get_extra_info("socket").fileno())) as below:
-            below.shutdown(socket.SHUT_WR)  # TLS does not notice
+        bare_fin(line)
         await line.gone()
 
     async def main() -> None:
@@ -354,6 +359,8 @@ def test_a_slow_reader_loses_nothing_of_an_answer_that_is_followed_by_a_close(
         await line.say(HEAD + b"content-length: %d\r\n\r\nx" % size)
         await line.reader.readexactly(1)
         await line.say(b"x" * (size - 1))
+        bare_fin(line)
+        await line.gone()
 
     async def main() -> None:
         async with peer(play, served(authority)) as upstream:
