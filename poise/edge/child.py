@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from poise.clock import Clock, Timer
 from poise.edge.channel import Channel, Message, attach
@@ -20,6 +21,19 @@ def next_wait_s(last_s: float, lived_s: float) -> float:
     if lived_s >= STEADY_S or last_s == 0:
         return FIRST_WAIT_S
     return min(last_s * 2, LAST_WAIT_S)
+
+
+class Ended(NamedTuple):
+    """A process that is no more: its exit code (minus the signal's number where one ended it), and how long it lived."""
+
+    name: str
+    pid: int
+    code: int
+    lived_s: float
+
+    def __str__(self) -> str:
+        how = f"signal {-self.code}" if self.code < 0 else f"exit code {self.code}"
+        return f"{self.name} (process {self.pid}) ended by {how} after {self.lived_s:.1f} s"
 
 
 class Child:
@@ -41,6 +55,7 @@ class Child:
     ) -> None:
         self.name = name
         self.accepting = False
+        self.starting = False
         self.process: subprocess.Popen[bytes] | None = None
         self._command = list(command)
         self._told = start
@@ -57,11 +72,21 @@ class Child:
         self._end: Timer | None = None
 
     async def start(self, *first: Message) -> None:
-        """Run the command, and send it the first messages."""
+        """Run the command, and send it the first messages. Nothing, where one runs already or none shall any more."""
+        if self.starting or self.process is not None or self._resting:
+            return
+        self.starting = True
+        try:
+            await self._start(first)
+        finally:
+            self.starting = False
+
+    async def _start(self, first: Sequence[Message]) -> None:
         ours, theirs = socket.socketpair()
-        channel = await attach(ours, self._receive, self._ended)
         with theirs:
+            channel = await attach(ours, self._receive, self._ended)
             if self._resting:
+                channel.close()
                 return
             theirs.set_inheritable(True)
             number = theirs.fileno()
@@ -81,15 +106,12 @@ class Child:
         if self._channel is not None:
             self._channel.send(message)
 
-    def buried(self) -> str | None:
+    def buried(self) -> Ended | None:
         """If the process has ended, free the seat and say how it ended. None while it lives or where there is none."""
         if self.process is None or self.process.poll() is None:
             return None
-        code = self.process.returncode
-        lived_s = (self._clock.now_us() - self._started_us) / 1e6
-        how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        text = f"{self.name} (process {self.process.pid}) ended by {how} after {lived_s:.1f} s"
-        self._lived_s = lived_s
+        self._lived_s = (self._clock.now_us() - self._started_us) / 1e6
+        ended = Ended(self.name, self.process.pid, self.process.returncode, self._lived_s)
         self.accepting = False
         self.process = None
         if self._channel is not None:
@@ -98,7 +120,7 @@ class Child:
         if self._end is not None:
             self._end.cancel()
             self._end = None
-        return text
+        return ended
 
     def again(self, start: Callable[[Child], None]) -> float:
         """Have start called when the back-off is over. Returns how long that is, seconds."""
@@ -106,11 +128,15 @@ class Child:
         self._timer = self._clock.later(self._wait_s, lambda: start(self))
         return self._wait_s
 
+    def forget_back_off(self) -> None:
+        """The replacement that was to come does not, unless it is started."""
+        if self._timer is not None:
+            self._timer.cancel()
+
     def rest(self) -> None:
         """No process shall sit here any more once this one has gone."""
         self._resting = True
-        if self._timer is not None:
-            self._timer.cancel()
+        self.forget_back_off()
 
     def kill_after(self, wait_s: float) -> None:
         """Kill the process that sits here now if it is still alive then; replaces what was said before."""

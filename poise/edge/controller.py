@@ -8,6 +8,7 @@ its workers are gone.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import os
 import socket
@@ -28,6 +29,7 @@ from poise.edge.worker import run_shell
 log = logging.getLogger("poise.controller")
 
 TURN_S = 0.1  # between looks whether the control before this one is gone
+PATIENCE_S = 60.0  # what an orphan waits for it: that one drains these journals too, so this only bounds its life
 
 
 class Serve(Protocol):
@@ -60,15 +62,14 @@ class Controller:
         self._alone = False
 
     async def run(self, line: socket.socket) -> None:
-        """Run control until supervisor and workers are gone. line is this end of the channel."""
-        channel = await attach(line, self._receive, self._news.set)
-        loop = asyncio.get_running_loop()
-        loop.add_reader(self._life_fd, self._left_alone)  # nobody writes to it: readable means ended
-        lock = os.open(self._data / CONTROL_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        """Run control until supervisor and workers are gone, and no shorter than it takes to store what they left.
+
+        line is this end of the channel.
+        """
+        channel = await attach(line, self._receive, self._orphaned)
         snapshot = await self._first()
-        if snapshot is None or not await self._turn(lock):
+        if snapshot is None or not await self._turn():
             return
-        loop.remove_reader(self._life_fd)
 
         def ready(address: str) -> None:
             channel.send(Ready(address))
@@ -77,22 +78,26 @@ class Controller:
         channel.close()
 
     async def _first(self) -> Snapshot | None:
+        """The first snapshot; None where the supervisor is gone before it came."""
         while self._snapshot is None and not self._alone:
             await self._news.wait()
             self._news.clear()
         return self._snapshot
 
-    async def _turn(self, lock: int) -> bool:
-        """Wait until the store is free; False where nobody is left to serve."""
-        waited = False
-        while not take(lock):
-            if self._alone:
-                return False
-            if not waited:
+    async def _turn(self) -> bool:
+        """Wait until the store is free. False where that takes long after the supervisor has gone."""
+        lock = os.open(self._data / CONTROL_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        left = int(PATIENCE_S / TURN_S)
+        for turn in itertools.count():
+            if take(lock):
+                return True
+            if turn == 0:
                 log.info("waiting for an earlier control process to end")
-            waited = True
+            left -= self._alone
+            if left < 0:
+                break
             await asyncio.sleep(TURN_S)
-        return True
+        return False
 
     def _receive(self, message: Message) -> None:
         match message:
@@ -111,9 +116,8 @@ class Controller:
         if self._snapshot is not None:
             update(self._snapshot)  # one may have come while control was starting
 
-    def _left_alone(self) -> None:
+    def _orphaned(self) -> None:
         self._alone = True
-        asyncio.get_running_loop().remove_reader(self._life_fd)
         self._news.set()
 
 

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from poise.clock import Clock, SystemClock, Timer
 from poise.edge.adoption import adopters
 from poise.edge.channel import Adopt, Applied, Drain, Message, Ready, Release, Update
-from poise.edge.child import Child
+from poise.edge.child import Child, Ended
 from poise.edge.folder import Folder, State
 from poise.edge.light import spare_cel_cli
 from poise.edge.ports import Ports, open_ports
@@ -40,6 +40,7 @@ log = logging.getLogger("poise.supervisor")
 
 LATE_S = 5.0  # what a child may take beyond its grace before it is killed
 STORE_S = 15.0  # what control may take to store what the workers left: a full 64 MiB journal takes a few seconds
+LAST_TRIES = 3  # how often control is started at the end, where it does not live to store what is left
 HURRY_S = 2.0  # the same, once a person has asked twice
 # Workers that die before any was ever ready will not do better the next time: say so and give up.
 MOST_FALSE_STARTS = 3
@@ -89,6 +90,8 @@ class Supervisor:
         self._false_starts = 0
         self._admin = ""
         self._draining = False
+        self._stored = False
+        self._last_tries = LAST_TRIES
         self._code = 0
         self._over: asyncio.Event = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -163,23 +166,26 @@ class Supervisor:
     def _bury(self) -> None:
         """Take note of every child that has ended."""
         for child in (*self._workers, self._control):
-            how = child.buried()
-            if how is None:
+            ended = child.buried()
+            if ended is None:
                 continue
-            if self._draining:
-                if child is self._control and how.endswith(" 0"):
-                    self._owing = -1
-                continue
-            self._assign()
-            log.error("%s; the next in %g s", how, child.again(self._start))
-            if child is not self._control and _DATA not in self._shown:
-                self._false_starts += 1
+            if not self._draining:
+                self._replace(child, ended)
+            elif child is self._control and ended.code == 0 and self._life_write < 0:
+                self._stored = True
         if self._false_starts >= MOST_FALSE_STARTS and not self._draining:
             log.error("no worker came up in %d tries; giving up", self._false_starts)
+            self._last_tries = 0
             self._code = 1
             self._drain(0.0)
         if self._draining:
             self._wind_up()
+
+    def _replace(self, child: Child, ended: Ended) -> None:
+        self._assign()
+        log.error("%s; the next in %g s", ended, child.again(self._start))
+        if child is not self._control and _DATA not in self._shown:
+            self._false_starts += 1
 
     def _assign(self) -> None:
         """Have every socket accepted on by somebody who lives."""
@@ -230,25 +236,28 @@ class Supervisor:
         self._clock.later(2 * HURRY_S, self._give_up)
 
     def _wind_up(self) -> None:
-        """Once the last worker is gone let control go, and once control has stored what they left be done."""
-        if self._control.process is None and not self._control.starting and self._owing:
-            # It died, or was not back yet: what the workers leave is to be stored all the same.
-            self._owing -= 1
-            self._go(self._run(self._control))
-            self._control.starting = True
+        """Once the last worker is gone let control go, and once control has stored what they left be done.
+
+        A control that died, or was not back yet, is started for that: with its pipe ended it stores and goes.
+        """
         if any(child.process is not None or child.starting for child in self._workers):
             return
         if self._life_write >= 0:
             os.close(self._life_write)
             self._life_write = -1
-            self._end = self._clock.later(STORE_S, self._give_up)
-        if self._control.process is None and not self._control.starting:
-            if self._owing == 0 and self._shown:
-                log.error("control cannot store what is left; the journals are kept for the next start")
-            self._over.set()
+            self._clock.later(STORE_S, self._give_up)
+        if self._control.process is not None or self._control.starting:
+            return
+        if not self._stored and self._last_tries > 0:
+            self._last_tries -= 1
+            self._go(self._run(self._control))
+            return
+        if not self._stored and self._code == 0:
+            log.error("what is left could not be stored; the journals are kept for the next start")
+        self._over.set()
 
     def _give_up(self) -> None:
-        self._owing = 0
+        self._last_tries = 0
         self._control.kill_after(0.0)
 
     # -- telling -----------------------------------------------------------------------------------------------------

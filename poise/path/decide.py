@@ -129,8 +129,10 @@ class Decide:
         return self._outcome(plan, kind, 200 if sink.started else error.status, error.code, delivered)
 
     def _cut_short(self, plan: Plan, sink: Sink) -> Outcome:
-        kind = OutcomeKind.DRAINED if sink.cut else OutcomeKind.CLIENT_GONE
-        return self._outcome(plan, kind, 200 if sink.started else 0, "", "some" if sink.started else "none")
+        delivered = "some" if sink.started else "none"
+        if sink.cut:  # the server says so in-band, or with a 503 where nothing had gone out
+            return self._outcome(plan, OutcomeKind.DRAINED, 200 if sink.started else 503, "draining", delivered)
+        return self._outcome(plan, OutcomeKind.CLIENT_GONE, 200 if sink.started else 0, "", delivered)
 
     def _outcome(self, plan: Plan, kind: OutcomeKind, status: int, code: str, delivered: str) -> Outcome:
         took_us = self._clock.now_us() - plan.request.arrived_us
