@@ -24,7 +24,7 @@ def next_wait_s(last_s: float, lived_s: float) -> float:
 
 
 class Ended(NamedTuple):
-    """A process that is no more: its exit code (minus the signal's number where one ended it), and how long it lived."""
+    """A process that is no more: its exit code (minus the signal where one ended it), and how long it lived."""
 
     name: str
     pid: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, cast
 
@@ -143,8 +144,11 @@ class Upstream:
     async def start(self) -> int:
         """Listen on a free port of 127.0.0.1 and return it."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: UpstreamSocket(self), "127.0.0.1", 0)
-        return int(self._server.sockets[0].getsockname()[1])
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, HOLD_BYTES)
+        sock.bind(("127.0.0.1", 0))
+        self._server = await loop.create_server(lambda: UpstreamSocket(self), sock=sock)
+        return int(sock.getsockname()[1])
 
     async def stop(self) -> None:
         """Close the listener and all connections."""

@@ -91,6 +91,23 @@ def test_control_ends_last(start: Start) -> None:
     assert log.read_text().endswith("end\n")
 
 
+def test_a_control_that_is_dead_at_the_end_is_started_to_store_what_is_left(start: Start) -> None:
+    """Killed right before the drain, control is not there when the workers end: another one ends in its place."""
+    gateway = start(workers=1)
+    log = gateway.data / "control.log"
+    victim = until(gateway.control_pid, "control runs")
+    until(log.exists, "control serves")
+    gateway.tell(signal.SIGSTOP)  # so that the supervisor sees death and drain together
+    os.kill(victim, signal.SIGKILL)
+    gateway.tell(signal.SIGTERM)
+    gateway.tell(signal.SIGCONT)
+
+    assert 0 == gateway.wait()
+    owner, word = log.read_text().splitlines()[-1].split()
+    assert "end" == word
+    assert str(victim) != owner
+
+
 def test_a_killed_supervisor_leaves_nothing_behind(start: Start, tmp_path: Path) -> None:
     """Its children drain by themselves: a live stream ends well, then no process and no socket file is left."""
     path = tmp_path / "poise.sock"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import fnmatch
 import stat
 from collections.abc import Mapping as Environ
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import msgspec
@@ -14,7 +14,6 @@ from poise.edge.config.problem import Findings, Place
 from poise.edge.config.resolve import OPEN, KeyRule, Resolved
 from poise.edge.config.tree import find
 from poise.edge.snapshot import Endpoint, Grant, Snapshot, hash_secret
-from poise.policy import Policy
 
 MAX_SECRET_BYTES = 16 * 1024
 
@@ -60,27 +59,34 @@ def grant_of(rule: KeyRule, resolved: Resolved) -> Grant:
     everything = rule.workflows is None and rule.models is None
     of_workflows = {name: workflow for workflow, names in resolved.workflows.items() for name in names}
     scopes: dict[str, int] = {}
+    workflows = {name for glob in rule.workflows or () for name in fnmatch.filter(resolved.workflows, glob)}
+    targets = _allowed(rule.models or (), resolved)
     for name, policy in resolved.policies.items():
         workflow = of_workflows.get(name)
         full = (1 << len(policy.candidates)) - 1
         if everything:
             mask = full
         elif workflow is not None:
-            mask = full if any(fnmatchcase(workflow, glob) for glob in rule.workflows or ()) else 0
+            mask = full if workflow in workflows else 0
         else:
-            mask = _mask(policy, rule.models or ())
+            mask = sum(1 << i for i, candidate in enumerate(policy.candidates) if candidate.target.id in targets)
         if mask:
             scopes[name] = mask
     return Grant(rule.name, scopes)
 
 
-def _mask(policy: Policy, globs: tuple[str, ...]) -> int:
-    mask = 0
-    for i, candidate in enumerate(policy.candidates):
-        target = candidate.target
-        if any(fnmatchcase(target.id if "@" in glob else target.model, glob) for glob in globs):
-            mask |= 1 << i
-    return mask
+def _allowed(globs: tuple[str, ...], resolved: Resolved) -> set[str]:
+    """The ids of the targets that one of the patterns matches."""
+    of_model: dict[str, list[str]] = {}
+    for target in resolved.targets.values():
+        of_model.setdefault(target.model, []).append(target.id)
+    found: set[str] = set()
+    for glob in globs:
+        if "@" in glob:
+            found.update(fnmatch.filter(resolved.targets, glob))
+        else:
+            found.update(target for model in fnmatch.filter(of_model, glob) for target in of_model[model])
+    return found
 
 
 class _Secrets:

@@ -10,7 +10,9 @@ from poise.edge.config.problem import Findings
 
 MAX_FILLED = 16 * 1024  # characters of one scalar
 
-_REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)\}|\$\{")
+_REFERENCE = re.compile(
+    r"\$\$\{|\$\{([^}]{0,1024})\}|\$\{"
+)  # bounded: many openings and no end would cost their square
 _INSIDE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 
 

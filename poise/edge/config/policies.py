@@ -7,7 +7,7 @@ from typing import cast
 
 from poise.edge.config.load import Loaded
 from poise.edge.config.node import Mapping, Node, show
-from poise.edge.config.problem import Findings, did_you_mean
+from poise.edge.config.problem import Findings
 from poise.edge.config.shape import (
     WORKFLOW,
     CandidateShape,
@@ -22,6 +22,7 @@ from poise.policy import Candidate, Choose, Objective, Policy, Priority, Recover
 from poise.target import Target
 
 MAX_CANDIDATES = 63  # a key's scope is a bit mask in one 64-bit number
+Reach = dict[str, list[Target]]  # what a candidate's name may mean: a model's targets, or one target by its id
 STALL_HARD = 3  # times stall: 10s soft and 30s hard, the usual pair
 
 
@@ -37,10 +38,10 @@ def merged(loaded: Loaded, name: str) -> Mapping:
     return whole
 
 
-def policy_of(name: str, tree: Mapping, targets: dict[str, Target], known: bool, findings: Findings) -> Policy | None:
+def policy_of(name: str, tree: Mapping, reach: Reach, known: bool, findings: Findings) -> Policy | None:
     """The policy of a workflow's merged tree; None where it has none, with the reason told.
 
-    known: every model there is can be known, so one that is not among the targets is a mistake.
+    known: every model there is can be known, so one that cannot be reached is a mistake.
     """
     path = f"workflows.{name}"
     shape = WORKFLOW.read(tree, path, findings)
@@ -50,7 +51,7 @@ def policy_of(name: str, tree: Mapping, targets: dict[str, Target], known: bool,
         if "candidates" not in tree.items:
             findings.error(tree.place, f"{path}.candidates", "", "is missing", "list the models that may serve it")
         return None
-    candidates = _Candidates(path, find(tree, "candidates"), targets, known, findings).spelt_out(shape.candidates)
+    candidates = _Candidates(path, find(tree, "candidates"), reach, known, findings).spelt_out(shape.candidates)
     choose = _choose(path, shape, tree, candidates, findings)
     if not candidates:
         return None
@@ -95,15 +96,15 @@ def _shared(candidate: Candidate, split: dict[str, float]) -> Candidate:
 class _Candidates:
     """Spells out candidates: a bare model is every provider that has it. What is listed first stands first."""
 
-    def __init__(self, path: str, node: Node, targets: dict[str, Target], known: bool, findings: Findings) -> None:
+    def __init__(self, path: str, node: Node, reach: Reach, known: bool, findings: Findings) -> None:
         self._path, self._node, self._findings = path, node, findings
-        self._targets, self._known = targets, known
+        self._reach, self._known = reach, known
 
     def spelt_out(self, listed: tuple[str | CandidateShape, ...]) -> list[Candidate]:
         found: dict[str, Candidate] = {}
         for i, item in enumerate(listed):
             entry = CandidateShape(item) if isinstance(item, str) else item
-            meant = [t for t in self._targets.values() if entry.model in (t.model, t.id)]
+            meant = self._reach.get(entry.model, [])
             if not meant:
                 self._unknown(i, entry)
             added = False
@@ -126,8 +127,9 @@ class _Candidates:
 
     def _unknown(self, index: int, entry: CandidateShape) -> None:
         if self._known:
-            names = {t.id if "@" in entry.model else t.model for t in self._targets.values()}
-            self._error(index, entry, "is at no provider", did_you_mean(entry.model, names))
+            place, path = find(self._node, index).place, f"{self._path}.candidates[{index}]"
+            names = (name for name in self._reach if ("@" in name) == ("@" in entry.model))
+            self._findings.error(place, path, entry.model, "is at no provider", known=names)
 
 
 def _choose(path: str, shape: WorkflowShape, tree: Mapping, candidates: list[Candidate], findings: Findings) -> Choose:
@@ -165,9 +167,12 @@ def _check_split(
     for model, share in split.items():
         if candidates and model not in models:
             place = shares.keys[model] if isinstance(shares, Mapping) else shares.place
-            hint = did_you_mean(model, models)
             findings.error(
-                place, f"{path}.choose.split.{model}", model, f"has the share {share:g} and is no candidate", hint
+                place,
+                f"{path}.choose.split.{model}",
+                model,
+                f"has the share {share:g} and is no candidate",
+                known=models,
             )
     if sum(split.values()) <= 0:
         findings.error(

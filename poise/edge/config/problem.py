@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 MAX_PROBLEMS = 200  # of one kind: whoever made more than this did not write the file by hand
+MAX_COMPARED = 200  # names that a wrong one is compared with
 MAX_SHOWN = 60  # characters of a bad value
 HIDDEN = "(hidden)"
 
@@ -84,19 +85,22 @@ class Findings:
         """In order of file and line."""
         return tuple(sorted(self._warnings))
 
-    def error(self, place: Place, path: str, value: str, text: str, hint: str = "") -> None:
-        """Something that must be put right."""
-        problem = Problem(*place, path, value, text, hint)
-        if problem in self._problems:
-            return
-        if self.full:
+    def error(
+        self, place: Place, path: str, value: str, text: str, hint: str = "", *, known: Iterable[str] = ()
+    ) -> None:
+        """Something that must be put right. Without a hint the nearest of the known names is it."""
+        if self.full:  # the search for a hint is slow, and what is beyond the bound is only counted
             self._more += 1
-        else:
-            self._problems[problem] = None
+            return
+        hint = hint or did_you_mean(value, known)
+        self._problems[Problem(*place, path, value, text, hint)] = None
 
-    def warning(self, place: Place, path: str, value: str, text: str, hint: str = "") -> None:
+    def warning(
+        self, place: Place, path: str, value: str, text: str, hint: str = "", *, known: Iterable[str] = ()
+    ) -> None:
         """Something that is allowed and may not be meant."""
         if len(self._warnings) < MAX_PROBLEMS:
+            hint = hint or did_you_mean(value, known)
             self._warnings[Problem(*place, path, value, text, hint)] = None
 
     def raise_any(self) -> None:
@@ -116,7 +120,9 @@ def shown(text: str) -> str:
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A hint that names the nearest of what is known, or all of it where it is short, or ''."""
     names = sorted(set(known))
-    near = difflib.get_close_matches(name[:100], names, n=1, cutoff=0.6)
+    # Comparing costs about 20 us a name: of many, only those that begin alike are looked at.
+    alike = names if len(names) <= MAX_COMPARED else [known for known in names if known[:2] == name[:2]][:MAX_COMPARED]
+    near = difflib.get_close_matches(name[:100], alike, n=1, cutoff=0.6)
     if near:
         return f"did you mean {near[0]}?"
     if not names:

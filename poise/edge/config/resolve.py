@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import msgspec
@@ -12,8 +12,8 @@ import msgspec
 from poise.edge.config.address import Secret, is_loopback
 from poise.edge.config.load import Loaded
 from poise.edge.config.node import Mapping
-from poise.edge.config.policies import MAX_CANDIDATES, default_policy, merged, policy_of
-from poise.edge.config.problem import Findings, Place, Problem, did_you_mean
+from poise.edge.config.policies import MAX_CANDIDATES, Reach, default_policy, merged, policy_of
+from poise.edge.config.problem import Findings, Place, Problem
 from poise.edge.config.targets import Link, links_and_targets, place_of_model
 from poise.edge.config.tree import find, key_place
 from poise.edge.snapshot import Limits, Listener
@@ -73,15 +73,19 @@ def resolve_into(loaded: Loaded, findings: Findings) -> Resolved:
     links, targets = links_and_targets(loaded, findings)
     trees = {name: merged(loaded, name) for name in shape.workflows}
     names = _Names(loaded, findings)
-    names.workflows(trees, targets, _all_known(loaded))
-    names.models(targets)
+    reach: Reach = {}
+    for target in targets.values():
+        reach.setdefault(target.model, []).append(target)
+        reach[target.id] = [target]
+    names.workflows(trees, reach, _all_known(loaded))
+    names.models(reach)
     workflows = {name: (name, *w.aliases) for name, w in shape.workflows.items() if name in names.policies}
     keys = tuple(
         KeyRule(name, key.secret if isinstance(key.secret, tuple) else (key.secret,), key.workflows, key.models)
         for name, key in shape.keys.items()
     )
     _check_listening(loaded, findings)
-    _check_globs(loaded, keys, workflows, targets, findings)
+    _check_globs(loaded, keys, reach, findings)
     _warn_unused(loaded, names.policies, findings)
     listener = Listener(
         shape.listen,
@@ -114,11 +118,15 @@ def resolve_into(loaded: Loaded, findings: Findings) -> Resolved:
     )
 
 
+def _declared(loaded: Loaded, section: str) -> frozenset[str]:
+    """The names in a section of the file, also those whose content could not be read."""
+    node = loaded.root.items.get(section)
+    return frozenset(node.items) if isinstance(node, Mapping) else frozenset()
+
+
 def _all_known(loaded: Loaded) -> bool:
     """Whether every provider could be read and no model is hosted, so that a model that is nowhere is a mistake."""
-    providers = find(loaded.root, "providers")
-    count = len(providers.items) if isinstance(providers, Mapping) and providers is not loaded.root else 0
-    return count == len(loaded.shape.providers) and not loaded.shape.models
+    return len(_declared(loaded, "providers")) == len(loaded.shape.providers) and not _declared(loaded, "models")
 
 
 def _limits(loaded: Loaded) -> Limits:
@@ -145,17 +153,17 @@ class _Names:
         self._said: dict[str, tuple[str, Place]] = {}
         self.policies: dict[str, Policy] = {}
 
-    def workflows(self, trees: dict[str, Mapping], targets: dict[str, Target], known: bool) -> None:
+    def workflows(self, trees: dict[str, Mapping], reach: Reach, known: bool) -> None:
         shape = self._loaded.shape
         for name, workflow in shape.workflows.items():
             if workflow.use and workflow.use not in shape.profiles:
                 node = find(self._loaded.root, "workflows", name, "use")
-                profiles = find(self._loaded.root, "profiles")
-                names = profiles.items if isinstance(profiles, Mapping) and profiles is not self._loaded.root else {}
+                names = _declared(self._loaded, "profiles")
                 if workflow.use not in names:  # a profile that could not be read was told of already
-                    hint = did_you_mean(workflow.use, names) or "write it under profiles:"
-                    self._findings.error(node.place, f"workflows.{name}.use", workflow.use, "is no profile", hint)
-            policy = policy_of(name, trees[name], targets, known, self._findings)
+                    hint = "" if names else "write it under profiles:"
+                    path = f"workflows.{name}.use"
+                    self._findings.error(node.place, path, workflow.use, "is no profile", hint, known=names)
+            policy = policy_of(name, trees[name], reach, known, self._findings)
             self._add(
                 name, f"workflow {name}", key_place(self._loaded.root, "workflows", name), f"workflows.{name}", policy
             )
@@ -163,11 +171,11 @@ class _Names:
                 place = find(self._loaded.root, "workflows", name, "aliases", i).place
                 self._add(alias, f"an alias of workflow {name}", place, f"workflows.{name}.aliases[{i}]", policy)
 
-    def models(self, targets: dict[str, Target]) -> None:
-        by_model: dict[str, list[Target]] = {}
-        for target in targets.values():
-            by_model.setdefault(target.model, []).append(target)
-        for model, of_model in by_model.items():
+    def models(self, reach: Reach) -> None:
+        for model, of_model in reach.items():
+            if "@" in model:
+                self.policies[model] = default_policy(model, of_model)  # no other name holds an @
+                continue
             place = place_of_model(self._loaded, of_model[0])
             path = f"providers.{of_model[0].provider}.models"
             if len(of_model) > MAX_CANDIDATES:
@@ -176,8 +184,6 @@ class _Names:
             self._add(
                 model, f"a model of provider {of_model[0].provider}", place, path, default_policy(model, of_model)
             )
-            for target in of_model:
-                self.policies[target.id] = default_policy(target.id, [target])  # no other name holds an @
 
     def _add(self, name: str, what: str, place: Place, path: str, policy: Policy | None) -> None:
         before = self._said.get(name)
@@ -227,26 +233,23 @@ def _check_listening(loaded: Loaded, findings: Findings) -> None:
 def _check_globs(
     loaded: Loaded,
     keys: Iterable[KeyRule],
-    workflows: dict[str, tuple[str, ...]],
-    targets: dict[str, Target],
+    reach: Reach,
     findings: Findings,
 ) -> None:
-    models = {target.model for target in targets.values()} | set(targets)
+    models, workflows = set(reach) | _declared(loaded, "models"), _declared(loaded, "workflows")
     for key in keys:
         known: Iterable[str]
-        for field, globs, known in (
-            ("workflows", key.workflows, loaded.shape.workflows),
-            ("models", key.models, models | set(loaded.shape.models)),
-        ):
+        for field, globs, known in (("workflows", key.workflows, workflows), ("models", key.models, models)):
             for i, pattern in enumerate(globs or ()):
-                if any(fnmatchcase(name, pattern) for name in known):
+                if pattern in known:
                     continue
                 place = find(loaded.root, "keys", key.name, field, i).place
                 path = f"keys.{key.name}.{field}[{i}]"
                 if set(pattern) & set("*?["):
-                    findings.warning(place, path, pattern, f"matches none of the {field}", did_you_mean(pattern, known))
+                    if not fnmatch.filter(known, pattern):
+                        findings.warning(place, path, pattern, f"matches none of the {field}", known=known)
                 elif field == "workflows" or _all_known(loaded):
-                    findings.error(place, path, pattern, f"is none of the {field}", did_you_mean(pattern, known))
+                    findings.error(place, path, pattern, f"is none of the {field}", known=known)
 
 
 def _warn_unused(loaded: Loaded, policies: dict[str, Policy], findings: Findings) -> None:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, get_type_hints
 import msgspec
 
 from poise.edge.config.node import Mapping, Node, Scalar, Sequence, show
-from poise.edge.config.problem import HIDDEN, Findings, did_you_mean, shown
+from poise.edge.config.problem import HIDDEN, Findings, shown
 
 Schema = dict[str, object]
 
@@ -183,8 +183,7 @@ class Record(Reader):
         for name, item in node.items.items():
             field = known.get(name)
             if field is None:
-                hint = "" if findings.full else did_you_mean(name, known)
-                findings.error(node.keys[name], prefix + shown(name), shown(name), "is not a setting here", hint)
+                findings.error(node.keys[name], prefix + shown(name), shown(name), "is not a setting here", known=known)
             elif not (isinstance(item, Scalar) and item.value is None):
                 values[name] = field.reader.read(item, prefix + name, findings)
         missing = [name for name, field in known.items() if field.required and name not in values]

@@ -37,6 +37,8 @@ class Address(NamedTuple):
 
 def parse_url(url: str) -> Address:
     """``http(s)://[user:password@]host[:port][/base]`` or ``unix:/path.sock[:/base]``. Raises ValueError."""
+    if any(character <= " " for character in url):
+        raise ValueError(f"url {url!r} holds a space or a control character; percent-encode it")  # urlsplit drops some
     if url.startswith("unix:"):
         path, _, base = url.removeprefix("unix:").partition(":")
         if not path.startswith("/"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
@@ -89,7 +90,7 @@ class UnixDialer:
 
 def connect_failure(error: OSError, where: str) -> AttemptFailed:
     """An operating system's error as a fact: LOCAL where it is ours, CONNECT where it is the way or the target."""
-    why = error.strerror or str(error)
+    why = os.strerror(error.errno) if error.errno else str(error)
     if error.errno in _LOCAL_ERRNOS:
         return AttemptFailed(Failure.LOCAL, f"no socket to reach {where}: {why}")
     return AttemptFailed(Failure.CONNECT, f"cannot connect to {where}: {why}")

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from poise.edge.http.server import Server
 
 MAX_PIPELINED = 32
-HIGH_WATER_BYTES = 64 * 1024  # above this a client counts as slow and its upstream is not read; a whole event may come on top
+# Above this a client counts as slow and its upstream is not read. The kernel's buffer is full by then, so a small one
+# costs nothing; on top may come what uvloop reads at once (250 KiB), and together they stay below 256 KiB.
+HIGH_WATER_BYTES = 4096
 LINGER_S = 1.0  # after a refusal the rest of what is being sent is thrown away this long, so the client can read the answer
 LINGER_BYTES = 1024 * 1024
 CHUNK_OVERHEAD_BYTES = 4096  # framing allowed beyond the body: chunk extensions and one-byte chunks are an attack on CPU
@@ -96,6 +98,8 @@ class Connection(asyncio.Protocol):
             self._refuse(cause)
         except httptools.HttpParserError as bad:
             self._refuse(Error("bad_framing", f"this is not HTTP/1.1: {bad}", hint="see RFC 9112"))
+        except Error as outweighed:
+            self._refuse(outweighed)
 
     def eof_received(self) -> bool:
         """A client that stops sending is taken for gone, as nginx does."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64encode
+from typing import cast
 
 import httptools
 
@@ -58,8 +59,7 @@ class _Ask(asyncio.Protocol):
         self.spoiled = False  # bytes after the head: in HTTP and in TLS the client speaks first
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        transport.write(self._request)
+        cast("asyncio.Transport", transport).write(self._request)
 
     def data_received(self, data: bytes) -> None:
         if self.granted.done():
