@@ -126,6 +126,7 @@ def main(argv: list[str] | None = None, serve: Serve | None = None) -> int:
     (word,) = sys.argv[1:] if argv is None else argv
     told = msgspec.json.decode(word, type=ControlStart)
     logging.basicConfig(format="%(asctime)s control: %(message)s", level=logging.INFO)
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each of its plug-ins while it is imported
     if serve is None:
         spare_cel_cli()
         from poise.edge.admin.serve import serve as real

@@ -123,6 +123,7 @@ async def test_stream_goes_on_where_it_stopped_once_it_is_read() -> None:
         it.upstream.script = pour_counted
         (wire,) = await unread(it, receive_bytes=65_536)
         answer = await wire.answer(20)
+        await it.quiet()
         wire.close()
         numbers = [int(data.split(b'"content":"')[1].split(b":")[0]) for data in answer.events[:2000]]
 

@@ -23,7 +23,7 @@ class Seen(NamedTuple):
     @property
     def prompt(self) -> str:
         """The last message's content."""
-        return str(json.loads(self.body)["messages"][-1]["content"])
+        return str(json.loads(self.body, parse_int=str)["messages"][-1]["content"])
 
 
 Script = Callable[["UpstreamSocket", Seen], None]

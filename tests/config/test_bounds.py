@@ -79,6 +79,13 @@ def test_ten_thousand_mistakes_are_told_of_in_part(tmp_path: Path) -> None:
     assert f"and at least {10_000 - MAX_PROBLEMS} problems more" == problems[-1].text
 
 
+def test_a_scalar_full_of_references_is_one_problem(tmp_path: Path) -> None:
+    """Openings without an end cost no square: half a megabyte of them is refused as soon as it is seen."""
+    (problem,) = problems_of(tmp_path, MINIMAL + f"data: {'${' * 250_000}\n")
+
+    assert "is longer than 16384 characters" == problem.text
+
+
 def test_what_is_no_text_is_told_with_its_line() -> None:
     bad = _refused(b"version: 1\nowner: \xff\n")
 

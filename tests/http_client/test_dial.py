@@ -20,7 +20,19 @@ from poise.edge.http.dial import address_of, dialer_for
 from poise.edge.http.resolve import SystemResolver
 from poise.errors import AttemptFailed, Failure
 from poise.sim.clock import VirtualClock, run
-from tests.http_client.peers import OK, WAIT_S, Line, Peer, Runner, answers, ask, on_both_loops, peer, pool_for, provider
+from tests.http_client.peers import (
+    OK,
+    WAIT_S,
+    Line,
+    Peer,
+    Runner,
+    answers,
+    ask,
+    on_both_loops,
+    peer,
+    pool_for,
+    provider,
+)
 
 
 @on_both_loops

@@ -13,7 +13,7 @@ from poise.edge.http.upstream import UpstreamConnection
 from poise.errors import AttemptFailed, Failure
 from poise.sim.clock import VirtualClock, run
 from tests.http_client.memory import MemoryDialer, memory_pool, wire_of
-from tests.http_client.peers import ASK, Heard, answers, on_both_loops, peer, pool_to, OK, Runner, WAIT_S
+from tests.http_client.peers import ASK, OK, WAIT_S, Heard, Runner, answers, on_both_loops, peer, pool_to
 
 
 async def exchange(connection: UpstreamConnection) -> Heard:

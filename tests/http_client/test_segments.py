@@ -12,7 +12,10 @@ from tests.http_client.wires import exchange
 HEAD = b"HTTP/1.1 200 OK\r\nServer: x\r\n"
 ANSWERS = {
     "length": (OK, False),
-    "chunked": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;a=b\r\n world\r\n0\r\nX-Late: 1\r\n\r\n", False),
+    "chunked": (
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;a=b\r\n world\r\n0\r\nX-Late: 1\r\n\r\n",
+        False,
+    ),
     "interim": (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\n" + OK, False),
     "until close": (HEAD + b"\r\nto the end", True),
     "cut": (OK[:-2], True),

@@ -179,7 +179,10 @@ def test_old_protocols_and_other_protocols_are_refused(run: Runner, ca: str) -> 
             assert (Failure.TLS, True) == (failure.failure, "it does not answer in TLS" in failure.text)
         async with peer(hangs_up) as upstream:
             failure = await refused(pool_at(upstream, ca=ca))
-            assert (Failure.TLS, True) == (failure.failure, "closed the connection during the handshake" in failure.text)
+            assert (Failure.TLS, True) == (
+                failure.failure,
+                "closed the connection during the handshake" in failure.text,
+            )
 
     run(main())
 
@@ -262,9 +265,7 @@ def refuse_one(listening: socket.socket, context: ssl.SSLContext) -> None:
         context.wrap_socket(plain, server_side=True)
 
 
-def test_certificates_from_the_environment(
-    authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_certificates_from_the_environment(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
     """env: holds PEM text, for the authority as for the client's own."""
     mine = authority.issue_cert("gateway.example")
     monkeypatch.setenv("CA_PEM", authority.cert_pem.bytes().decode())

@@ -10,7 +10,19 @@ import pytest
 import trustme
 
 from poise.errors import AttemptFailed, Failure
-from tests.http_client.peers import OK, WAIT_S, Line, Peer, Runner, answers, ask, on_both_loops, peer, pool_for, provider
+from tests.http_client.peers import (
+    OK,
+    WAIT_S,
+    Line,
+    Peer,
+    Runner,
+    answers,
+    ask,
+    on_both_loops,
+    peer,
+    pool_for,
+    provider,
+)
 
 
 class Proxy:

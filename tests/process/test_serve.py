@@ -18,67 +18,116 @@ from poise.sim import kill9
 from poise.sim.processes import Gateway, Region
 from tests.process.gateway import PATIENCE_S, command, until
 
+CHAT = "/v1/chat/completions"
 # The promise is 1 s on an idle machine, which the benchmark measures; here other tests may have the cores.
 FIRST_ANSWER_S = 5.0
 CONFIG = """\
 version: 1
-listen: 127.0.0.1:0
+listen: {listen}
 admin: 127.0.0.1:0
 data: {data}
-providers: {{us: {{vendor: openai-compatible, url: "{url}", region: us, models: [{{name: sim}}]}}}}
+providers:
+  us: {{vendor: openai-compatible, url: "{url}", region: us, models: [{{name: sim}}]}}
+  slow: {{vendor: openai-compatible, url: "{slow}", region: us, models: [{{name: sim-slow}}]}}
 workflows: {{chat: {{candidates: [sim], choose: order}}}}
 keys: {{app: {{secret: env:CALLERS_KEY}}}}
 """
 
 
 class Served:
-    """A running ``poise serve`` over one simulated region."""
+    """A running ``poise serve`` over two simulated regions, one of them slow."""
 
-    def __init__(self, gateway: Gateway, data: Path, took_s: float) -> None:
+    def __init__(self, gateway: Gateway, data: Path) -> None:
         self.gateway = gateway
         self.data = data
-        self.took_s = took_s
-        host, _, port = gateway.addresses["data"].rpartition("/")[2].rpartition(":")
-        self.address = host, int(port)
+        self.took_s = 0.0
 
-    def ask(self, path: str = "/v1/models", body: bytes = b"", *, key: str = kill9.KEY) -> bytes:
+    def connect(self) -> socket.socket:
+        """A new connection to the data port."""
+        url = self.gateway.addresses["data"]
+        if url.startswith("unix:"):
+            sock = socket.socket(socket.AF_UNIX)
+            sock.settimeout(PATIENCE_S)
+            sock.connect(url.removeprefix("unix:"))
+            return sock
+        host, _, port = url.rpartition("/")[2].rpartition(":")
+        return socket.create_connection((host, int(port)), timeout=PATIENCE_S)
+
+    def begin(self, path: str = "/v1/models", body: bytes = b"") -> socket.socket:
+        """A connection on which a request has been sent."""
+        sock = self.connect()
+        sock.sendall(
+            b"%b %b HTTP/1.1\r\nhost: sim\r\nconnection: close\r\nauthorization: Bearer %b\r\ncontent-length: %d\r\n\r\n%b"
+            % (b"POST" if body else b"GET", path.encode(), kill9.KEY.encode(), len(body), body)
+        )
+        return sock
+
+    def ask(self, path: str = "/v1/models", body: bytes = b"") -> bytes:
         """A whole answer on a new connection."""
-        with socket.create_connection(self.address, timeout=PATIENCE_S) as sock:
-            verb = b"POST" if body else b"GET"
-            sock.sendall(
-                verb
-                + b" %b HTTP/1.1\r\nhost: sim\r\nconnection: close\r\n" % path.encode()
-                + b"authorization: Bearer %b\r\ncontent-length: %d\r\n\r\n" % (key.encode(), len(body))
-                + body
-            )
-            return b"".join(iter(lambda: sock.recv(65536), b""))
+        with self.begin(path, body) as sock:
+            return rest(sock)
 
     def chat(self) -> bytes:
         """A short chat."""
-        body = b'{"model":"chat","messages":[{"role":"user","content":"hello"}]}'
-        return self.ask("/v1/chat/completions", body)
+        return self.ask(CHAT, b'{"model":"chat","messages":[{"role":"user","content":"hello"}]}')
+
+
+def rest(sock: socket.socket) -> bytes:
+    """All that comes until the other side closes."""
+    return b"".join(iter(lambda: sock.recv(65536), b""))
+
+
+def _serve(folder: Path, stack: ExitStack, listen: str) -> Served:
+    fast = stack.enter_context(Region("us", log=folder / "region.log"))
+    slow = stack.enter_context(Region("slow", log=folder / "slow.log", tokens_per_s=20.0))
+    config, data = folder / "poise.yaml", folder / "data"
+    config.write_text(CONFIG.format(data=data, url=fast.url, slow=slow.url, listen=listen))
+    gateway = Gateway(config, log=folder / "gateway.log", env={"CALLERS_KEY": kill9.KEY}, workers=2)
+    served = Served(gateway, data)
+    begun_s = time.monotonic()
+    stack.enter_context(gateway)
+    assert served.ask().startswith(b"HTTP/1.1 200 ")
+    served.took_s = time.monotonic() - begun_s
+    return served
 
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
     with ExitStack() as stack:
-        region = stack.enter_context(Region("us", log=tmp_path / "region.log"))
-        config, data = tmp_path / "poise.yaml", tmp_path / "data"
-        config.write_text(CONFIG.format(data=data, url=region.url))
-        begun_s = time.monotonic()
-        gateway = stack.enter_context(
-            Gateway(config, log=tmp_path / "gateway.log", env={"CALLERS_KEY": kill9.KEY}, workers=2)
-        )
-        running = Served(gateway, data, 0.0)
-        assert running.ask().startswith(b"HTTP/1.1 200 ")
-        running.took_s = time.monotonic() - begun_s
-        yield running
+        yield _serve(tmp_path, stack, "127.0.0.1:0")
 
 
 def test_the_first_answer_comes_soon_after_the_command(served: Served) -> None:
     """Supervisor, configuration and one worker stand before the first answer; control and the rest come after it."""
     assert served.took_s < FIRST_ANSWER_S
     assert served.gateway.wait_for("admin").startswith("http://127.0.0.1:")
+
+
+def test_a_unix_socket_is_served_too(tmp_path: Path) -> None:
+    """Both workers accept on one Unix socket, and it is gone after the drain."""
+    path = tmp_path / "poise.sock"
+    with ExitStack() as stack:
+        served = _serve(tmp_path, stack, f"unix:{path}")
+        answers = [served.chat() for _ in range(4)]
+        assert 0 == served.gateway.stop()
+
+    assert all(answer.startswith(b"HTTP/1.1 200 ") for answer in answers)
+    assert not path.exists()
+
+
+def test_sigterm_lets_a_live_stream_end(served: Served) -> None:
+    """The drain waits for the stream: its caller gets every event and the proper end, and the record says so."""
+    body = b'{"model":"sim-slow","stream":true,"messages":[{"role":"user","content":"hello"}]}'
+    with served.begin(CHAT, body) as stream:
+        head = stream.recv(65536)
+        os.kill(served.gateway.pid, signal.SIGTERM)
+        tail = rest(stream)
+    assert 0 == served.gateway.stop()
+    outcomes, _, _ = kill9.stored(served.data)
+
+    assert b"[DONE]" not in head
+    assert tail.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")
+    assert [1] == list(outcomes.values())
 
 
 def test_control_can_die_while_chats_are_answered(served: Served) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping as Environ
 
 from poise.edge.config.node import Mapping, Node, Scalar, Sequence, scalar_value, show
 from poise.edge.config.problem import Findings
+from poise.edge.config.spec import Wrong
 
 MAX_FILLED = 16 * 1024  # characters of one scalar
 
@@ -43,27 +44,29 @@ class _Filler:
         return Mapping(node.place, items, node.keys)
 
     def _scalar(self, node: Scalar, path: str) -> Scalar:
-        def value_of(match: re.Match[str]) -> str:
-            if match[0] == "$${":
-                return "${"
-            inside = _INSIDE.fullmatch(match[1] or "")
-            if inside is None:
-                hint = "write ${NAME}, ${NAME:-default}, or $${ for a plain ${"
-                self._findings.error(node.place, path, show(node), "is not a reference to the environment", hint)
-                return ""
-            name, default = inside[1], inside[2]
-            value = self._environ.get(name)
-            if not value and default is not None:
-                return default  # as in a shell: `:-` stands in also for what is set but empty
-            if value is None:
-                hint = f"set it, or give a default: ${{{name}:-...}}"
-                self._findings.error(node.place, path, show(node), f"{name} is not set in the environment", hint)
-                return ""
-            return value
-
-        text = _REFERENCE.sub(value_of, node.text)
-        if len(text) > MAX_FILLED:
-            hint = "a setting is short; a secret goes by env:NAME or file:PATH"
-            self._findings.error(node.place, path, show(node), f"is longer than {MAX_FILLED} characters", hint)
+        """One scalar filled in; '' in its place, and one problem, where that cannot be done."""
+        try:
+            text = _REFERENCE.sub(self._value, node.text) if len(node.text) <= MAX_FILLED else node.text
+            if len(text) > MAX_FILLED:
+                hint = "a setting is short; a secret goes by env:NAME or file:PATH"
+                raise Wrong(f"is longer than {MAX_FILLED} characters", hint)
+        except Wrong as wrong:
+            self._findings.error(node.place, path, show(node), wrong.text, wrong.hint)
             text = ""
         return node._replace(value=scalar_value(text) if node.plain else text)
+
+    def _value(self, match: re.Match[str]) -> str:
+        if match[0] == "$${":
+            return "${"
+        inside = _INSIDE.fullmatch(match[1] or "")
+        if inside is None:
+            raise Wrong(
+                "is not a reference to the environment", "write ${NAME}, ${NAME:-default}, or $${ for a plain ${"
+            )
+        name, default = inside[1], inside[2]
+        value = self._environ.get(name)
+        if not value and default is not None:
+            return str(default)  # as in a shell: `:-` stands in also for what is set but empty
+        if value is None:
+            raise Wrong(f"{name} is not set in the environment", f"set it, or give a default: ${{{name}:-...}}")
+        return value

@@ -111,6 +111,7 @@ class Findings:
 
 def shown(text: str) -> str:
     """A bad value as people may see it: on one line, shortened, hidden where it looks like a secret."""
+    text = text[:1000]
     if _LOOKS_SECRET.search(text):
         return HIDDEN
     line = text if text.isprintable() else repr(text)[1:-1]

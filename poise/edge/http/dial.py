@@ -37,7 +37,9 @@ def dialer_for(provider: Provider, resolver: Resolver, clock: Clock) -> Dialer:
 def _proxy(provider: Provider) -> Address:
     proxy = parse_url(provider.proxy)
     if proxy.secure or proxy.path or proxy.base:
-        raise ValueError(f"provider {provider.name}: proxy {proxy.shown} is not of the form http://[user:password@]host:port")
+        raise ValueError(
+            f"provider {provider.name}: proxy {proxy.shown} is not of the form http://[user:password@]host:port"
+        )
     return proxy
 
 

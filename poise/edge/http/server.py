@@ -129,6 +129,11 @@ class Server:
             self.release(message)
             self.refuse(error, reply, message.path)
             return
+        except Exception:
+            log.exception("a request failed inside the gateway", extra={"decision": show_id(reply.decision)})
+            self.release(message)
+            self.refuse(Error("internal", "the gateway failed", hint="see its log"), reply, message.path)
+            return
         if work is None:
             self.release(message)
             return

@@ -78,7 +78,9 @@ class _Ask(asyncio.Protocol):
             self._refuse(f"its answer is not HTTP/1.1: {error}")
             return
         if status == 407:
-            self._refuse("it wants other credentials (407); put them into the proxy's url, http://user:password@host:port")
+            self._refuse(
+                "it wants other credentials (407); put them into the proxy's url, http://user:password@host:port"
+            )
         elif not 200 <= status < 300:
             self._refuse(f"it refused the tunnel with status {status}")
         else:

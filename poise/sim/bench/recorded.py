@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from poise.sim.bench import stopwatch
 
-FILE = "poise.db"
+FILE = "store.db"
 _POLL_S = 0.1
 _STABLE_POLLS = 5  # control commits every 100 to 250 ms: half a second without a new row means that all are in
 

@@ -19,6 +19,9 @@ from poise.sim.bench.peers import Peer, Site
 from poise.sim.bench.rounds import Results, Round, judged
 
 _START_S = 30.0
+_POLL_S = 0.1
+_CALM_POLLS = 10  # in a row
+_CALM_SHARE = 0.05
 DIRECT = "direct"
 
 
@@ -104,7 +107,19 @@ def start_peer(scene: Scene, peer: Peer, site: Site, ending: ExitStack) -> Runni
     ending.callback(process.stop, started)
     until_ns = _first_answer(started, site.port, site.work / f"{peer.name}.log")
     start_ms = (until_ns - begun_ns) / 1e6
+    _calm(started)
     return Running(name=peer.name, port=site.port, process=started, data=command.data, start_ms=start_ms)
+
+
+def _calm(started: subprocess.Popen[bytes]) -> None:
+    """Wait until a peer that has answered is at rest: what it still loads then is neither a stream's memory nor CPU of a load."""
+    give_up_ns = stopwatch.now_ns() + int(_START_S * 1e9)
+    calm = 0
+    while calm < _CALM_POLLS and stopwatch.now_ns() < give_up_ns:
+        before = process.cpu_by_pid(started.pid)
+        stopwatch.pause(_POLL_S)
+        after = process.cpu_by_pid(started.pid)
+        calm = calm + 1 if process.cpu_between(before, after) < _POLL_S * _CALM_SHARE else 0
 
 
 def _start_upstream(scene: Scene, work: Path, ports: Sequence[int], events_per_s: float, pem: Path | None) -> Running:
