@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tracemalloc
+from itertools import chain, repeat
 
 import pytest
 
@@ -81,7 +82,7 @@ async def test_event_without_end_is_bounded() -> None:
     """A stream whose one event never ends is broken off after a mebibyte, in-band or before."""
     async with rig() as it:
         piece = b"10000\r\n" + b"x" * 65_536 + b"\r\n"
-        it.upstream.script = lambda sock, seen: (sock.write(STREAM_HEAD), sock.pour(piece for _ in range(10_000)))[0]
+        it.upstream.script = lambda sock, _: sock.pour(chain([STREAM_HEAD], repeat(piece, 10_000)))
         answer = await it.ask(post(chat("hi", stream=True)))
 
         assert 502 == answer.status
@@ -95,7 +96,7 @@ async def test_two_answers_to_one_request_never_reach_the_next_client() -> None:
         answer = OK + LENGTH + b"\r\n" + BODY
         evil = completion("not for you")
         second = OK + b"content-length: %d\r\n\r\n" % len(evil) + evil
-        it.upstream.script = lambda sock, seen: sock.write(answer + second)
+        it.upstream.script = lambda sock, _: sock.write(answer + second)
         first = await it.ask(post(chat("one")))
         await it.bell.until(lambda: it.upstream.sockets[0].lost)
 

@@ -1,4 +1,4 @@
-"""Shutting down: what is under way may end, what is idle is closed, and what does not end in time is told so in-band."""
+"""Shutting down: what is under way may end, what is idle is closed, what does not end in time is told so in-band."""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""X13, X14, X22, X51, X54: what a client writes stays where it belongs - out of the upstream's head, out of the log's
-lines, inside its own content - and the data port says nothing about the inside."""
+"""X13, X14, X22, X51, X54: what a client writes stays where it belongs, and the data port shows nothing of the inside.
+
+Out of the upstream's head, out of the log's lines, inside its own content.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +15,15 @@ from tests.attack.wire import KEY, chat, get, post
 
 INTERNAL = (
     b"x-forwarded-for: 10.0.0.1\r\nx-forwarded-host: evil.test\r\nforwarded: for=10.0.0.1\r\nx-real-ip: 10.0.0.1\r\n"
-    b"x-poise-decision: d-0000000000000000\r\nx-poise-target: other\r\nx-poise-posture: open\r\nx-internal-role: admin\r\n"
+    b"x-poise-decision: d-0000000000000000\r\nx-poise-target: other\r\nx-poise-posture: open\r\n"
+    b"x-internal-role: admin\r\n"
     b"connection: keep-alive, x-internal-role\r\nkeep-alive: timeout=5\r\nproxy-authorization: Basic eA==\r\n"
     b"te: trailers\r\ntrailer: x\r\ncookie: a=b\r\nopenai-organization: evil\r\nx-client-request-id: forged\r\n"
 )
-FORGED = ["\n\ndata: [DONE]\n\n", "\r\n\r\ndata: {}\r\n\r\n", "\x1b[2Jdata: x", "\u2028\u2029", '"}]}\n\n', "0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"]
+FORGED = [
+    "\n\ndata: [DONE]\n\n", "\r\n\r\ndata: {}\r\n\r\n", "\x1b[2Jdata: x", "\u2028\u2029", '"}]}\n\n',
+    "0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+]
 
 
 @on_loop
@@ -51,7 +57,10 @@ async def test_forwarded_header_cannot_carry_a_second_line(name: bytes, bad: byt
         assert all(b"\x1b" not in sock.raw and b"\x00" not in sock.raw for sock in it.upstream.sockets)
 
 
-@pytest.mark.parametrize("text", ["a\nFORGED line", "a\r\nFORGED", "\x1b[31mred", "=cmd|' /C calc'!A0", "</script>", "\x9b2J"])
+LINES = ["a\nFORGED line", "a\r\nFORGED", "\x1b[31mred", "=cmd|' /C calc'!A0", "</script>", "\x9b2J"]
+
+
+@pytest.mark.parametrize("text", LINES)
 @on_loop
 async def test_text_of_the_client_cannot_forge_a_log_line_or_an_error(text: str) -> None:
     """Model, user, labels and paths: errors are JSON, logs printable (the rig looks at every line)."""
@@ -97,7 +106,7 @@ async def test_upstream_that_repeats_our_key_is_not_repeated() -> None:
     """In an error of its own; the rig looks for the key in every record and log line too."""
     async with rig() as it:
         secret = "sk-upstream-canary-5511aa"
-        it.upstream.script = lambda sock, seen: sock.write(
+        it.upstream.script = lambda sock, _: sock.write(
             whole(json.dumps({"error": {"message": f"bad key {secret}"}}).encode(), 401)
         )
         answer = await it.ask(post(chat("hi")))

@@ -1,5 +1,7 @@
-"""X17: JSON that two readers might read in two ways, or that is meant to exhaust one. Refused with a code, or passed on
-byte for byte; never half understood."""
+"""X17: JSON that two readers might read in two ways, or that is meant to exhaust one.
+
+Refused with a code, or passed on byte for byte; never half understood.
+"""
 
 from __future__ import annotations
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from poise.edge.http.connection import HIGH_WATER_BYTES, MAX_PIPELINED
-from tests.attack.rig import on_loop, rig
+from tests.attack.rig import Rig, on_loop, rig
 from tests.attack.upstream import Seen, UpstreamSocket, completion, echo, hang, whole
 from tests.attack.wire import chat, get, post
+
+
+def called(it: Rig, before: int) -> bool:
+    """The upstream has been called since."""
+    return len(it.upstream.seen) > before
 
 
 @on_loop
@@ -36,9 +42,8 @@ async def test_request_that_arrives_as_the_answer_before_ends_does_not_overtake(
         it.upstream.script = hang
         for round_ in range(20):
             wire = await it.connect()
-            before = len(it.upstream.seen)
             await wire.send(post(chat(f"{round_}-1")))
-            await it.bell.until(lambda seen=before: len(it.upstream.seen) > seen)
+            await it.bell.until(partial(called, it, len(it.upstream.seen)))
             await wire.send(post(chat(f"{round_}-2")))
             await asyncio.sleep(0)
             await asyncio.sleep(0)
@@ -128,7 +133,7 @@ async def test_connection_goes_on_after_errors_that_leave_the_framing_sound() ->
             post(chat(), path=b"/v1/nothing"): "not_found",
             post(chat(), auth=b""): "invalid_api_key",
             post(b"{"): "invalid_json",
-            post(chat(stream="yes")): "invalid_field",
+            post(chat().replace(b"false", b'"yes"')): "invalid_field",
             post(chat(model="nobody")): "unknown_model",
             get(b"/v1/chat/completions"): "method_not_allowed",
             post(chat(), b"x-poise-deadline: soon\r\n"): "invalid_field",

@@ -93,12 +93,10 @@ async def test_silent_and_idle_connections_are_closed() -> None:
         silent, empty, served = [await it.connect() for _ in range(3)]
         await served.send(get())
         await served.answer()
-        waited_s = 0
         for _ in range(int(LIMITS.header_s) + 2):
             await empty.send(b"\r\n")
             await _turns()
             it.clock.skip(1)
-            waited_s += 1
         assert [[], []] == [await wire.rest() for wire in (silent, empty)]
         await served.send(get())
         assert 200 == (await served.answer()).status

@@ -1,5 +1,8 @@
-"""X10-X12: bytes that two readers might read in two ways. A canary follows each vector on the same connection; it never
-gets another's answer, and the upstream sees nothing or whole requests only."""
+"""X10-X12: bytes that two readers might read in two ways.
+
+A canary follows each vector on the same connection; it never gets another's answer, and the upstream sees nothing or
+whole requests only.
+"""
 
 from __future__ import annotations
 

@@ -164,7 +164,8 @@ class Upstream:
 
 def whole(body: bytes, status: int = 200) -> bytes:
     """A complete answer."""
-    return b"HTTP/1.1 %d X\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (status, len(body), body)
+    head = b"HTTP/1.1 %d X\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % (status, len(body))
+    return head + body
 
 
 def completion(text: str) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tests.attack.wire import AUTH, HOST, chat, chunked
+from tests.attack.wire import AUTH, HOST, chat, chunked, get, post
 
 BODY = chat("vector")
 SIZE = b"%d" % len(BODY)
@@ -181,7 +181,7 @@ LINES = [
     Vector("two hosts", host(HOST + b"host: evil.test\r\n"), codes=("bad_header",)),
     Vector("no host", host(b""), codes=("bad_host",)),
     Vector("upgrade", cl(b"connection: upgrade\r\nupgrade: h2c\r\n" + CL), codes=("upgrade_refused",)),
-    Vector("upgrade to a WebSocket", target(b"/v1/models").replace(b"\r\n\r\n", b"\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n"), codes=("upgrade_refused",)),
+    Vector("upgrade to a WebSocket", get(head=b"upgrade: websocket\r\nconnection: upgrade\r\n"), codes=("upgrade_refused",)),
     Vector("upgrade, not said in connection", cl(b"upgrade: h2c\r\n" + CL), codes=("upgrade_refused",)),
     *(
         Vector(f"host {bad!r}", host(b"host: " + bad + b"\r\n"), codes=("bad_host", "bad_header", "bad_framing"))
@@ -194,8 +194,8 @@ LINES = [
     Vector("chat with GET", target(b"/v1/chat/completions"), "answered", ("method_not_allowed",)),
     Vector("models with DELETE", target(b"/v1/models", b"DELETE"), "answered", ("method_not_allowed",)),
     Vector("TRACE", target(b"/v1/models", b"TRACE"), "answered", ("method_not_allowed",)),
-    Vector("GET with a body", target(b"/v1/nothing").replace(b"\r\n\r\n", b"\r\n" + CL + b"\r\n") + BODY, "answered", ("not_found",)),
-    Vector("request in the body of a 404", b"POST /x HTTP/1.1\r\n" + HOST + AUTH + b"content-length: 30\r\n\r\n" + b"POST /v1/models HTTP/1.1\r\n\r\n.."[:30].ljust(30, b"."), "answered", ("not_found",)),
+    Vector("GET with a body", get(b"/v1/nothing", CL) + BODY, "answered", ("not_found",)),
+    Vector("request in the body of a 404", post(get(), path=b"/x"), "answered", ("not_found",)),
     Vector("empty lines before", b"\r\n\r\n" + cl(CL), "served"),
     *(
         Vector(f"path {path.decode()}", target(path), "answered", ("not_found", "unknown_model"))

@@ -143,7 +143,7 @@ class Wire:
             while mark not in self._buffer:
                 data = await self.read()
                 if not data:
-                    raise EOFError(f"the connection ended before {mark!r} in {self._buffer[-200:]!r}")
+                    raise EOFError(f"ended before {mark!r} in {self._buffer[-200:]!r}")
                 self._buffer += data
         return self._buffer
 
@@ -203,7 +203,7 @@ def take_answer(data: bytes, *, ended: bool) -> tuple[Answer, bytes] | None:
 
 
 def _take_chunks(status: int, headers: dict[bytes, bytes], rest: bytes) -> tuple[Answer, bytes] | None:
-    pieces = []
+    pieces: list[bytes] = []
     while True:
         size_line, found, rest = rest.partition(b"\r\n")
         if not found:

@@ -6,9 +6,9 @@ import asyncio
 import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from ssl import SSLContext
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import pytest
 import uvloop
@@ -142,10 +142,8 @@ class Peer:
             self.broken.append(error)
         finally:
             writer.close()
-            try:
+            with suppress(OSError):
                 await writer.wait_closed()
-            except OSError:
-                pass
             self.live -= 1
             if not self.live:
                 self._quiet.set()
@@ -171,7 +169,17 @@ async def peer(play: Callable[[Line], Awaitable[None]], ssl: SSLContext | None =
     assert [] == made.broken
 
 
-def provider(url: str, **more: Any) -> Provider:
+class More(TypedDict, total=False):
+    """What a provider may say beyond its url."""
+
+    proxy: str
+    ca: str
+    client_cert: str
+    client_key: str
+    connections: int
+
+
+def provider(url: str, **more: Unpack[More]) -> Provider:
     """A provider at an address."""
     return Provider("p", "openai", "us", url, **more)
 
@@ -182,7 +190,7 @@ def pool_for(declared: Provider) -> UpstreamPool:
     return UpstreamPool(Endpoint(declared), dialer=dialer_for(declared, SystemResolver(clock), clock), clock=clock)
 
 
-def pool_to(upstream: Peer, **more: Any) -> UpstreamPool:
+def pool_to(upstream: Peer, **more: Unpack[More]) -> UpstreamPool:
     """A pool for a peer, plain TCP."""
     return pool_for(provider(f"http://127.0.0.1:{upstream.port}/v1", **more))
 
@@ -198,7 +206,7 @@ async def ask(pool: UpstreamPool, data: bytes = ASK) -> Heard:
 async def until(fact: Callable[[], bool]) -> None:
     """Let the loop turn until something holds."""
     async with asyncio.timeout(WAIT_S):
-        while not fact():
+        while not fact():  # noqa: ASYNC110 - facts about the code under test, which sets no events for tests
             await asyncio.sleep(0)
 
 

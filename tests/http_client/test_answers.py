@@ -149,11 +149,12 @@ def test_a_peer_that_closes_too_early(run: Runner, said: bytes, failure: Failure
 @on_both_loops
 def test_a_reset_is_told_from_a_close(run: Runner) -> None:
     """RST in the body: the text says so."""
+    arrived = asyncio.Event()
 
     async def play(line: Line) -> None:
         await line.asked()
         await line.say(OK[:-1])
-        await line.reader.readexactly(1)
+        await arrived.wait()
         line.reset()
 
     async def main() -> None:
@@ -163,7 +164,7 @@ def test_a_reset_is_told_from_a_close(run: Runner) -> None:
             heard = Heard()
             connection.send(ASK, heard)
             await heard.begun()
-            connection._transport.write(b"!")  # type: ignore[union-attr]  # the sign that the body has arrived
+            arrived.set()
             await heard.over()
 
             assert [Failure.CUT] == heard.ends
@@ -259,16 +260,16 @@ def test_what_the_last_holder_says_is_ignored(run: Runner) -> None:
 def test_a_paused_connection_is_read_again_for_the_next_exchange(run: Runner) -> None:
     """An exchange that ends while paused leaves no pause behind."""
 
-    class Pausing(Heard):
-        def body(self, data: bytes) -> None:
-            super().body(data)
-            connection.pause()
-
     async def main() -> None:
-        nonlocal connection
         async with peer(answers(OK, OK)) as upstream:
             pool = pool_to(upstream)
             connection = await pool.open(WAIT_S)
+
+            class Pausing(Heard):
+                def body(self, data: bytes) -> None:
+                    super().body(data)
+                    connection.pause()
+
             heard = Pausing()
             connection.send(ASK, heard)
             await heard.over()
@@ -277,9 +278,6 @@ def test_a_paused_connection_is_read_again_for_the_next_exchange(run: Runner) ->
             assert 1 == upstream.lines
             pool.close()
 
-    from poise.edge.http.upstream import UpstreamConnection
-
-    connection: UpstreamConnection
     run(main())
 
 

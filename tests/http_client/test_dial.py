@@ -1,4 +1,4 @@
-"""Ways to an upstream: what the kernel says is told as a fact, addresses race, options are set, urls are taken apart."""
+"""Ways to an upstream: what the kernel says is told as a fact, addresses race, urls are taken apart."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from poise.clock import SystemClock
@@ -49,7 +50,7 @@ def test_a_unix_socket(run: Runner, tmp_path: Path) -> None:
         await made.quiet()
         server.close()
         await server.wait_closed()
-        with pytest.raises(AttemptFailed, match="cannot connect to .*No such file") as failed:
+        with pytest.raises(AttemptFailed, match=r"cannot connect to .*No such file") as failed:
             await pool_for(provider(f"unix:{tmp_path}/none.sock")).open(WAIT_S)
 
         assert Failure.CONNECT == failed.value.failure
@@ -265,7 +266,7 @@ def test_declarations_that_cannot_be_carried_out(declared: dict[str, str]) -> No
     """Refused before anything is opened."""
     clock = SystemClock()
     with pytest.raises(ValueError):
-        dialer_for(provider(**declared), SystemResolver(clock), clock)
+        dialer_for(msgspec.structs.replace(provider("http://x"), **declared), SystemResolver(clock), clock)
 
 
 def test_a_password_in_a_url_is_refused() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,12 +12,10 @@ from tests.http_client.peers import OK
 from tests.http_client.wires import exchange
 
 HEAD = b"HTTP/1.1 200 OK\r\nServer: x\r\n"
+CODED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 ANSWERS = {
     "length": (OK, False),
-    "chunked": (
-        HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;a=b\r\n world\r\n0\r\nX-Late: 1\r\n\r\n",
-        False,
-    ),
+    "chunked": (CODED + b"5\r\nhello\r\n6;a=b\r\n world\r\n0\r\nX-Late: 1\r\n\r\n", False),
     "interim": (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\n" + OK, False),
     "until close": (HEAD + b"\r\nto the end", True),
     "cut": (OK[:-2], True),
@@ -57,7 +57,7 @@ def test_any_chunking_and_any_cutting(body: bytes, sizes: list[int], cuts: list[
     said += (b"%x\r\n%b\r\n" % (len(rest), rest) if rest else b"") + b"0\r\n\r\n"
     sent = said[: len(said) - missing] if missing else said
     places = sorted({0, len(sent), *(min(cut, len(sent)) for cut in cuts)})
-    heard, home, _ = exchange([sent[a:b] for a, b in zip(places, places[1:], strict=False)], eof=True)
+    heard, home, _ = exchange([sent[a:b] for a, b in pairwise(places)], eof=True)
 
     if missing:
         assert ["cut"] == heard.ends
@@ -72,7 +72,7 @@ def test_rubbish_ends_exactly_once(said: bytes, cuts: list[int], headed: bool) -
     """Whatever arrives, the receiver hears at most one head and exactly one ending."""
     sent = HEAD + said if headed else said
     places = sorted({0, len(sent), *(min(cut, len(sent)) for cut in cuts)})
-    heard, _, wire = exchange([sent[a:b] for a, b in zip(places, places[1:], strict=False)], eof=True)
+    heard, _, wire = exchange([sent[a:b] for a, b in pairwise(places)], eof=True)
 
     assert 1 == len(heard.ends)
     assert heard.heads <= 1

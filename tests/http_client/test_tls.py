@@ -1,14 +1,15 @@
-"""TLS to upstreams: verified before a byte of a request leaves, replaced without a restart, cut ends told from clean ones."""
+"""TLS to upstreams: verified before a byte leaves, replaced without a restart, cut ends told from clean ones."""
 
 from __future__ import annotations
 
 import asyncio
-import datetime
+import datetime as dt
 import os
 import socket
 import ssl
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, Unpack
 
 import pytest
 import trustme
@@ -23,6 +24,7 @@ from tests.http_client.peers import (
     WAIT_S,
     Heard,
     Line,
+    More,
     Peer,
     Runner,
     answers,
@@ -37,10 +39,17 @@ from tests.http_client.peers import (
 HEAD = b"HTTP/1.1 200 OK\r\n"
 
 
-def served(authority: trustme.CA, *names: str, **more: Any) -> ssl.SSLContext:
+class Dates(TypedDict, total=False):
+    """When a certificate holds."""
+
+    not_before: dt.datetime
+    not_after: dt.datetime
+
+
+def served(authority: trustme.CA, *names: str, **dates: Unpack[Dates]) -> ssl.SSLContext:
     """A server's context with a certificate for these names."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(*names or ("localhost",), **more).configure_cert(context)
+    authority.issue_cert(*names or ("localhost",), **dates).configure_cert(context)
     return context
 
 
@@ -52,7 +61,7 @@ def ca(authority: trustme.CA, tmp_path: Path) -> str:
     return f"file:{path}"
 
 
-def pool_at(upstream: Peer, host: str = "localhost", **more: Any) -> UpstreamPool:
+def pool_at(upstream: Peer, host: str = "localhost", **more: Unpack[More]) -> UpstreamPool:
     """A pool for a TLS peer."""
     return pool_for(provider(f"https://{host}:{upstream.port}/v1", **more))
 
@@ -112,9 +121,8 @@ def test_addresses_are_verified_too(run: Runner, authority: trustme.CA, ca: str)
 def test_a_peer_that_cannot_be_verified_gets_no_request(run: Runner, authority: trustme.CA, ca: str, case: str) -> None:
     """TLS with the reason in words; the peer never receives a byte of a request."""
     got: list[bytes] = []
-    day = datetime.timedelta(days=1)
-    now = datetime.datetime.now(datetime.UTC)
-    trusted = ca
+    day = dt.timedelta(days=1)
+    now = dt.datetime.now(dt.UTC)
     text = {
         "expired": "its certificate has expired",
         "not yet valid": "its certificate is not valid yet",
@@ -122,20 +130,20 @@ def test_a_peer_that_cannot_be_verified_gets_no_request(run: Runner, authority: 
         "self-signed": "its certificate is self-signed",
         "unknown authority": "an authority that is not trusted here",
     }[case]
-    context = {
+    contexts: dict[str, Callable[[], ssl.SSLContext]] = {
         "expired": lambda: served(authority, "localhost", not_before=now - 2 * day, not_after=now - day),
         "not yet valid": lambda: served(authority, "localhost", not_before=now + day, not_after=now + 2 * day),
         "wrong host": lambda: served(authority, "example.org"),
         "self-signed": self_signed,
         "unknown authority": lambda: served(trustme.CA(), "localhost"),
-    }[case]()
+    }
 
     async def play(line: Line) -> None:
         got.append(await line.gone())
 
     async def main() -> None:
-        async with peer(play, context) as upstream:
-            failure = await refused(pool_at(upstream, ca=trusted))
+        async with peer(play, contexts[case]()) as upstream:
+            failure = await refused(pool_at(upstream, ca=ca))
 
             assert Failure.TLS == failure.failure
             assert text in failure.text
@@ -233,7 +241,7 @@ def test_client_certificates(run: Runner, authority: trustme.CA, ca: str, tmp_pa
     mine.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
     for blob in mine.cert_chain_pems:
         blob.write_to_path(str(tmp_path / "cert.pem"), append=True)
-    shown = {"client_cert": f"file:{tmp_path}/cert.pem", "client_key": f"file:{tmp_path}/key.pem"}
+    shown: More = {"ca": ca, "client_cert": f"file:{tmp_path}/cert.pem", "client_key": f"file:{tmp_path}/key.pem"}
 
     context = served(authority)
     authority.configure_trust(context)
@@ -241,7 +249,7 @@ def test_client_certificates(run: Runner, authority: trustme.CA, ca: str, tmp_pa
 
     async def main() -> None:
         async with peer(answers(OK), context) as upstream:
-            pool = pool_at(upstream, ca=ca, **shown)
+            pool = pool_at(upstream, **shown)
             assert ["end"] == (await ask(pool)).ends
             pool.close()
 
@@ -353,12 +361,13 @@ def test_a_slow_reader_loses_nothing_of_an_answer_that_is_followed_by_a_close(
     run: Runner, authority: trustme.CA, ca: str
 ) -> None:
     """Paused while the peer finishes and closes: what was sent is all there when reading goes on."""
+    paused = asyncio.Event()
     size = 60_000  # less than what TLS holds back before it stops reading the socket
 
     async def play(line: Line) -> None:
         await line.asked()
         await line.say(HEAD + b"content-length: %d\r\n\r\nx" % size)
-        await line.reader.readexactly(1)
+        await paused.wait()
         await line.say(b"x" * (size - 1))
         bare_fin(line)
         await line.gone()
@@ -376,7 +385,7 @@ def test_a_slow_reader_loses_nothing_of_an_answer_that_is_followed_by_a_close(
             heard = Slow()
             connection.send(ASK, heard)
             await heard.begun()
-            connection._transport.write(b"!")  # type: ignore[union-attr]  # the sign that it is paused now
+            paused.set()
             for _ in range(2000):
                 await asyncio.sleep(0)
             assert [] == heard.ends

@@ -14,6 +14,7 @@ from tests.http_client.peers import (
     OK,
     WAIT_S,
     Line,
+    More,
     Peer,
     Runner,
     answers,
@@ -72,10 +73,8 @@ def test_a_tunnel_is_a_connection_to_the_target(run: Runner) -> None:
                 assert [["end"], ["end"]] == [(await ask(pool)).ends, (await ask(pool)).ends]
                 pool.close()
 
-            assert [
-                b"CONNECT far.example:80 HTTP/1.1\r\nhost: far.example:80\r\n"
-                b"proxy-authorization: Basic bWU6cEBzcw==\r\n\r\n"
-            ] == proxy.asked
+            asked = b"CONNECT far.example:80 HTTP/1.1\r\nhost: far.example:80\r\n"
+            assert [asked + b"proxy-authorization: Basic bWU6cEBzcw==\r\n\r\n"] == proxy.asked
             assert 2 == len(seen)
             assert not any(b"proxy-authorization" in request for request in seen)
 
@@ -93,7 +92,7 @@ def test_tls_goes_through_the_tunnel(run: Runner, authority: trustme.CA, tmp_pat
         async with peer(answers(OK), context) as upstream:
             proxy = Proxy(upstream)
             async with peer(proxy.play) as front:
-                declared = {"proxy": f"http://127.0.0.1:{front.port}", "ca": f"file:{tmp_path}/ca.pem"}
+                declared: More = {"proxy": f"http://127.0.0.1:{front.port}", "ca": f"file:{tmp_path}/ca.pem"}
                 pool = pool_for(provider("https://far.example/v1", **declared))
                 assert ["end"] == (await ask(pool)).ends
                 pool.close()
@@ -153,7 +152,7 @@ def test_a_proxy_that_stalls_ends_in_time(run: Runner) -> None:
     async def main() -> None:
         async with peer(silent) as front:
             pool = pool_for(provider("http://far.example", proxy=f"http://127.0.0.1:{front.port}"))
-            with pytest.raises(AttemptFailed, match="no connection within 0.1 s"):
+            with pytest.raises(AttemptFailed, match=r"no connection within 0\.1 s"):
                 await pool.open(0.1)
             await front.quiet()
 

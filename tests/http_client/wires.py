@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any
 
 from poise.edge.http.upstream import UpstreamConnection
 from tests.http_client.peers import ASK, Heard
@@ -19,7 +18,7 @@ class Wire(asyncio.Transport):
         self.closed = False
         self.paused = False
 
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
+    def get_extra_info(self, name: str, default: object = None) -> object:
         return default
 
     def write(self, data: bytes | bytearray | memoryview) -> None:

@@ -56,9 +56,10 @@ class Served:
     def begin(self, path: str = "/v1/models", body: bytes = b"") -> socket.socket:
         """A connection on which a request has been sent."""
         sock = self.connect()
+        verb, size, key = (b"POST" if body else b"GET"), len(body), kill9.KEY.encode()
         sock.sendall(
-            b"%b %b HTTP/1.1\r\nhost: sim\r\nconnection: close\r\nauthorization: Bearer %b\r\ncontent-length: %d\r\n\r\n%b"
-            % (b"POST" if body else b"GET", path.encode(), kill9.KEY.encode(), len(body), body)
+            b"%b %b HTTP/1.1\r\nhost: sim\r\nconnection: close\r\n" % (verb, path.encode())
+            + b"authorization: Bearer %b\r\ncontent-length: %d\r\n\r\n%b" % (key, size, body)
         )
         return sock
 

@@ -103,7 +103,7 @@ def _bool(node: Scalar, findings: Findings) -> object:
     return value
 
 
-def whole(low: int, high: int, *, what: str = "number") -> Leaf:
+def whole(low: int, high: int) -> Leaf:
     """A whole number from low to high."""
 
     def parse(node: Scalar, findings: Findings) -> object:
@@ -115,7 +115,7 @@ def whole(low: int, high: int, *, what: str = "number") -> Leaf:
         return value
 
     schema: Schema = {"anyOf": [{"type": "integer", "minimum": low, "maximum": high}, REFERENCE]}
-    return Leaf(f"whole {what}", str(low), parse, schema)
+    return Leaf("whole number", str(low), parse, schema)
 
 
 def number(low: float, high: float) -> Leaf:

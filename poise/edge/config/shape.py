@@ -280,7 +280,7 @@ class TlsShape(msgspec.Struct, frozen=True):
 class FileShape(msgspec.Struct, frozen=True):
     """The whole file."""
 
-    version: Annotated[int, whole(1, 1, what="number that is a version"), "the version of this format: 1"]
+    version: Annotated[int, whole(1, 1), "the version of this format: 1"]
     include: Annotated[tuple[str, ...], ListOf(TEXT, most=100), "more files, as patterns relative to this one"] = ()
     listen: Annotated[str, ADDRESS, "the data port"] = "127.0.0.1:8700"
     listen_tls: Annotated[TlsShape | None, Record(TlsShape), "TLS on the data port"] = None

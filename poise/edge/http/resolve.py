@@ -75,6 +75,11 @@ class SystemResolver:
         self._queue: deque[str] = deque()
         self._busy = 0
 
+    @property
+    def busy(self) -> int:
+        """Look-ups under way."""
+        return self._busy
+
     async def resolve(self, host: str, port: int) -> Sequence[SocketAddress]:
         """Numbers at once; known names at once, refreshed behind the caller's back; else what the system says."""
         if (numeric := _numeric(host, port)) is not None:
