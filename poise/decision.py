@@ -186,7 +186,7 @@ def read_id(text: str) -> int:
     """The number of ``show_id``. Raises ValueError where text is not an id."""
     if _ID.fullmatch(text) is None:
         raise ValueError(f"{text!r} is not a decision id; expected d- and 16 hexadecimal digits")
-    return int(text[2:], 16)
+    return int(text.removeprefix("d-"), base=16)
 
 
 encode_decision = msgspec.msgpack.Encoder().encode

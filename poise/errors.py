@@ -139,7 +139,14 @@ class Error(Exception):
     """
 
     def __init__(
-        self, code: str, text: str, *, hint: str = "", retry_after_s: int | None = None, status: int = 0, vendor_code: str = ""
+        self,
+        code: str,
+        text: str,
+        *,
+        hint: str = "",
+        retry_after_s: int | None = None,
+        status: int = 0,
+        vendor_code: str = "",
     ) -> None:
         super().__init__(text)
         assert code in CODES, code

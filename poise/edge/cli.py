@@ -1,4 +1,4 @@
-"""The command line. stdout is data, stderr is talk. Each command imports what it needs when it runs: start-up is felt."""
+"""The command line. stdout is data, stderr is talk. Each command imports what it needs when it runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-ConfigFile = Annotated[Path | None, typer.Argument(help="The configuration; ./poise.yaml by default.", show_default=False)]
+ConfigFile = Annotated[
+    Path | None, typer.Argument(help="The configuration; ./poise.yaml by default.", show_default=False)
+]
 DataFolder = Annotated[Path, typer.Option("--data", help="The folder of the embedded store.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 
@@ -41,7 +43,9 @@ def init(
 @app.command()
 def check(
     file: ConfigFile = None,
-    show: Annotated[bool, typer.Option("--print", help="Print the merged result and where each value came from.")] = False,
+    show: Annotated[
+        bool, typer.Option("--print", help="Print the merged result and where each value came from.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """List every error and warning of a configuration at once."""
@@ -88,7 +92,7 @@ def explain(
     conversation: Annotated[str, typer.Option("--conversation", help="The newest decision of a conversation.")] = "",
     json: AsJson = False,
 ) -> None:
-    """Show one Decision: facts, candidates and why not the others, signals, attempts, outcome, cost, and what would have flipped it."""
+    """Show one Decision: facts, candidates, why not the others, attempts, outcome, cost, and what would have flipped it."""
     from poise.edge import cli_store
 
     _done(cli_store.explain(ref, data, conversation, json))
@@ -111,9 +115,9 @@ def replay(
 @app.command()
 def demo() -> None:
     """See it work on this machine alone, with simulated upstreams in two regions, and what to try next."""
-    from poise.edge import demo as story
+    from poise.edge.demo import main as tell
 
-    _done(story.main())
+    _done(tell())
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -102,10 +102,18 @@ class Front:
         known = path in _SURFACES or path == _MODELS or path.startswith(_MODEL)
         if not known:
             shown = path[:100].decode("ascii")
-            raise Error("not_found", f"there is nothing at {shown}", hint="try /v1/chat/completions, /v1/embeddings or /v1/models")
+            raise Error(
+                "not_found",
+                f"there is nothing at {shown}",
+                hint="try /v1/chat/completions, /v1/embeddings or /v1/models",
+            )
         wanted = b"POST" if path in _SURFACES else b"GET"
         if method != wanted:
-            raise Error("method_not_allowed", f"{method.decode('ascii', 'replace')} is not for this path", hint=f"use {wanted.decode()}")
+            raise Error(
+                "method_not_allowed",
+                f"{method.decode('ascii', 'replace')} is not for this path",
+                hint=f"use {wanted.decode()}",
+            )
 
     def _grant(self, message: Message) -> Grant:
         snapshot = self._snapshot
@@ -140,7 +148,9 @@ class Front:
         if message.marked and (said := message.headers.get(b"x-poise-deadline")) is not None:
             deadline_us = min(deadline_us, duration_us(said, "x-poise-deadline"))
         facts = self._facts(message, call, route, grant.name, scope)
-        return Request(reply.decision, call, facts, route, self._dialect, arrived_us, arrived_us + deadline_us, message.forward)
+        return Request(
+            reply.decision, call, facts, route, self._dialect, arrived_us, arrived_us + deadline_us, message.forward
+        )
 
     def _facts(self, message: Message, call: Call, route: Route, key: str, scope: int) -> Facts:
         headers = message.headers
@@ -219,7 +229,9 @@ def duration_us(raw: bytes, name: str) -> int:
 def _fact(headers: dict[bytes, bytes], name: bytes) -> str:
     raw = headers.get(name, b"")
     if len(raw) > MAX_FACT_CHARS:
-        raise Error("invalid_field", f"{name.decode()} has {len(raw)} bytes, at most {MAX_FACT_CHARS}", hint="shorten it")
+        raise Error(
+            "invalid_field", f"{name.decode()} has {len(raw)} bytes, at most {MAX_FACT_CHARS}", hint="shorten it"
+        )
     return raw.decode("utf-8", "replace")
 
 
@@ -230,7 +242,9 @@ def _priority(headers: dict[bytes, bytes], own: str) -> str:
         return own
     asked = raw.decode("ascii", "replace")
     if asked not in _PRIORITIES:
-        raise Error("invalid_field", f"x-poise-priority is {asked[:40]!r}", hint=f"send one of {', '.join(_PRIORITIES)}")
+        raise Error(
+            "invalid_field", f"x-poise-priority is {asked[:40]!r}", hint=f"send one of {', '.join(_PRIORITIES)}"
+        )
     return max(asked, own, key=_PRIORITIES.index)
 
 
@@ -247,5 +261,3 @@ def _labels(message: Message) -> dict[str, str]:
                 raise Error("invalid_field", f"x-poise-label {pair[:40]!r} is not a label", hint=hint)
             labels[name] = value
     return labels
-
-

@@ -41,7 +41,7 @@ class NoRecord:
         self.lost += 1
         return not required
 
-    def finished(
+    def finished(  # noqa: PLR0913 - the protocol's
         self,
         id: int,
         kind_code: int,
@@ -70,5 +70,5 @@ def make_recorder(data: Path, worker: int, started_us: int) -> ClosingRecorder:
     try:
         return Writer.create(data / "journal", worker=worker, started_us=started_us)
     except Error as problem:
-        log.error("decisions are NOT recorded: %s", problem)
+        log.exception("decisions are NOT recorded: %s", problem.text)
         return NoRecord()

@@ -21,7 +21,7 @@ class Endpoint(msgspec.Struct, frozen=True):
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """What one key may do. scopes maps the names it may use as ``model`` to the candidates it may reach there (bit i: candidate i)."""
+    """What one key may do. scopes maps the names it may use as ``model`` to the candidates it may reach (bit i: candidate i)."""
 
     name: str
     scopes: dict[str, int]

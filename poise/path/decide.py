@@ -88,7 +88,10 @@ class Decide:
         )
         if not kept:
             raise Error(
-                "record_required", "the record is full and this workflow requires one", hint="try again", retry_after_s=1
+                "record_required",
+                "the record is full and this workflow requires one",
+                hint="try again",
+                retry_after_s=1,
             )
         if not request.id & 0x3F000:  # one in 64, by the clock bits of the id
             self.stages_us["admit"] = now_us - request.arrived_us
@@ -136,9 +139,7 @@ class Decide:
 
     def _outcome(self, plan: Plan, kind: OutcomeKind, status: int, code: str, delivered: str) -> Outcome:
         took_us = self._clock.now_us() - plan.request.arrived_us
-        return Outcome(
-            kind, status, code=code, took_us=took_us, delivered=delivered, attempts=tuple(plan.attempts)
-        )
+        return Outcome(kind, status, code=code, took_us=took_us, delivered=delivered, attempts=tuple(plan.attempts))
 
 
 def no_candidate(plan: Plan) -> Error:
@@ -146,9 +147,7 @@ def no_candidate(plan: Plan) -> Error:
     verdict: Verdict = plan.verdict
     reasons = {dropped.reason for dropped in verdict.dropped}
     policy = plan.request.route.policy
-    why = ", ".join(
-        f"{policy.candidates[d.candidate].target.id}: {d.reason}" for d in verdict.dropped[:8]
-    )
+    why = ", ".join(f"{policy.candidates[d.candidate].target.id}: {d.reason}" for d in verdict.dropped[:8])
     text = f"no candidate of {policy.workflow} can serve this request ({why or 'it has none'})"
     hint = f"poise explain {show_id(plan.request.id)}"
     if reasons == {Drop.OVER_BUDGET}:

@@ -198,7 +198,9 @@ class Exchange(msgspec.Struct, eq=False):
         self.chunks.clear()
         try:
             if request.call.stream:
-                raise AttemptFailed(Failure.MALFORMED, "a stream was asked for, a whole answer came", status=self.status)
+                raise AttemptFailed(
+                    Failure.MALFORMED, "a stream was asked for, a whole answer came", status=self.status
+                )
             answer = request.dialect.read_answer(request.call, body)
         except AttemptFailed as failure:
             self._end(failure)

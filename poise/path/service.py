@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from poise.decision import AttemptRecord, Inputs, Outcome, Usage, Verdict
+from poise.decision import AttemptRecord, Inputs, Usage, Verdict
 from poise.path.fleet import Lane, Route
 from poise.request import Facts
 from poise.wire.call import Call, Dialect
@@ -128,7 +128,7 @@ class Recorder(Protocol):
     ) -> bool:
         """Keep a decision before anything is sent. False: it is required in full and cannot be kept."""
 
-    def finished(
+    def finished(  # noqa: PLR0913 - one call for one record: a value in between would cost as much as writing it
         self,
         id: int,
         kind_code: int,

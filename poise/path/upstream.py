@@ -8,7 +8,7 @@ from poise.errors import AttemptFailed
 
 
 class Receiver(Protocol):
-    """Takes one answer, pushed from the socket: ``head`` once, ``body`` any number of times, then ``end``; or ``failed`` at any point.
+    """Takes one answer, pushed from the socket: ``head`` once, ``body`` any number of times, ``end``; or ``failed`` at any point.
 
     All are called from protocol callbacks and must not raise or block. After ``end`` or ``failed`` nothing more is called.
     """
@@ -23,7 +23,7 @@ class Receiver(Protocol):
         """The body was complete by its own framing (length, last chunk, or close where neither was announced)."""
 
     def failed(self, failure: AttemptFailed) -> None:
-        """The exchange broke: CUT (after part of an answer), MALFORMED (not HTTP, bounds exceeded), CONNECT (lost before any byte)."""
+        """The exchange broke: CUT (in an answer), MALFORMED (not HTTP, bounds exceeded), CONNECT (before any byte)."""
 
 
 class Connection(Protocol):

@@ -22,8 +22,12 @@ from poise.signal import Reading
 RULES_VERSION = 1
 RULES_DIGEST = hashlib.sha256(b"poise rules %d" % RULES_VERSION).digest()[:8]
 
-STALE_US = 60_000_000  # a measure older than this says nothing of now: the prior is used again, so the target is tried again
-EXPECTED_OUTPUT_TOKENS = 256  # where the caller set no maximum; about the median answer of the LLMPerf and Azure chat traces
+STALE_US = (
+    60_000_000  # a measure older than this says nothing of now: the prior is used again, so the target is tried again
+)
+EXPECTED_OUTPUT_TOKENS = (
+    256  # where the caller set no maximum; about the median answer of the LLMPerf and Azure chat traces
+)
 
 _E6 = 1_000_000
 _MASK = (1 << 64) - 1
@@ -51,9 +55,12 @@ def choose(inputs: Inputs, prepared: Prepared) -> Verdict:
     for option in prepared.options:
         reading = readings[option.candidate]
         if (
-            (option.plain and not demanding and surface in option.surfaces and need <= option.context_tokens and scope & option.bit)
-            or (drop := _cannot_or_may_not(option, facts)) is None
-        ):
+            option.plain
+            and not demanding
+            and surface in option.surfaces
+            and need <= option.context_tokens
+            and scope & option.bit
+        ) or (drop := _cannot_or_may_not(option, facts)) is None:
             if reading.ejected_until_us > now_us:
                 ejected.append(option)
             elif (drop := _should_not(option, reading, inputs, budgeted)) is None:
@@ -153,7 +160,7 @@ def _rank(able: list[Option], inputs: Inputs, prepared: Prepared) -> list[Ranked
             notes = missing
         flights.append(reading.in_flight + 1)
         if option.priced:  # as expected_cost_usd_e6, in place: a call costs more than the sum
-            said = output if output <= option.output_tokens else option.output_tokens
+            said = min(output, option.output_tokens)
             costs.append(int(tokens * option.price_in + said * option.price_out))
         else:
             unpriced = True
@@ -161,7 +168,7 @@ def _rank(able: list[Option], inputs: Inputs, prepared: Prepared) -> list[Ranked
             notes = (*notes, "cost")
         assumed.append(notes)
     if unpriced:  # unknown prices are taken for the dearest known one, so ignorance is no advantage
-        dearest = max(max(costs), 0)
+        dearest = max(0, *costs)
         costs = [dearest if cost < 0 else cost for cost in costs]
     best_latency, best_flight, best_cost = min(latency) * _E6, min(flights) * _E6, (min(costs) + 1) * _E6
     w_health, w_latency, w_load, w_cost = prepared.w_health, prepared.w_latency, prepared.w_load, prepared.w_cost

@@ -23,7 +23,10 @@ _replace = msgspec.structs.replace
 
 
 class Flip(NamedTuple):
-    """With ``input`` (of a candidate, -1: of the request) at ``would_be`` instead of ``was``, ``choice`` would have been picked (-1: none)."""
+    """With ``input`` at ``would_be`` instead of ``was``, ``choice`` would have been picked (-1: none).
+
+    candidate is whose input it is, -1 for the request's own.
+    """
 
     input: str
     candidate: int

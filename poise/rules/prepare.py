@@ -87,7 +87,9 @@ def compile_when(expression: str) -> When:
     names = tuple(sorted(set(_FACT.findall(expression))))
     strange += [f"facts.{name}" for name in names if name not in Facts.__struct_fields__]
     if strange:
-        raise ValueError(f"{expression!r} names {', '.join(strange)}; known: facts.{', facts.'.join(Facts.__struct_fields__)}")
+        raise ValueError(
+            f"{expression!r} names {', '.join(strange)}; known: facts.{', facts.'.join(Facts.__struct_fields__)}"
+        )
     return When(program, names)
 
 

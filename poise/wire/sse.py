@@ -72,7 +72,9 @@ def data_of(event: bytes) -> bytes:
     """The event's ``data`` field, lines joined by LF; b'' for comments and other fields."""
     if event.startswith(b"data: ") and event.find(b"\n", 0, -2) < 0 and b"\r" not in event:
         return event[6:-2]
-    lines = [line for line in event.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n") if line.startswith(b"data:")]
+    lines = [
+        line for line in event.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n") if line.startswith(b"data:")
+    ]
     return b"\n".join(line[5:].removeprefix(b" ") for line in lines)
 
 

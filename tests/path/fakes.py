@@ -1,9 +1,10 @@
-"""Fake edges for the real request path: a clock that tests set, upstreams that follow a script, a sink and a recorder that remember."""
+"""Fake edges for the real request path: a clock, scripted upstreams, a sink and a recorder that remember."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from poise.clock import Timer
 from poise.decision import Decision, Outcome, decode_decision, decode_outcome
@@ -73,16 +74,16 @@ class FakeConnection:
 
     def answer(self, status: int, headers: list[tuple[bytes, bytes]], *parts: bytes) -> None:
         """A complete answer."""
-        assert self.receiver is not None
-        if self.closed:
-            return
-        self.receiver.head(status, headers)
-        for part in parts:
-            if self.closed:
-                return
-            self.receiver.body(part)
-        if not self.closed:
-            self.receiver.end()
+        receiver = self.receiver
+        assert receiver is not None
+        steps = [
+            lambda: receiver.head(status, headers),
+            *[partial(receiver.body, part) for part in parts],
+            receiver.end,
+        ]
+        for step in steps:
+            if not self.closed:
+                step()
 
     def pause(self) -> None:
         """Told to wait."""
@@ -180,7 +181,15 @@ class FakeRecorder:
         self.full = False
 
     def opened(
-        self, id: int, policy: bytes, workflow: str, conversation: str, key: str, blob: bytes, required: bool, kind: int = 1
+        self,
+        id: int,
+        policy: bytes,
+        workflow: str,
+        conversation: str,
+        key: str,
+        blob: bytes,
+        required: bool,
+        kind: int = 1,
     ) -> bool:
         """Kept unless the test says the journal is full."""
         if self.full and required:
@@ -188,7 +197,7 @@ class FakeRecorder:
         self.decisions[id] = decode_decision(blob)
         return True
 
-    def finished(
+    def finished(  # noqa: PLR0913 - the protocol's
         self,
         id: int,
         kind_code: int,
@@ -244,11 +253,19 @@ class World:
         self.clock = FakeClock()
         self.recorder = FakeRecorder()
         self.pools = pools
-        targets = [Target(f"{n}@p", n, "p", "openai", "us", f"model-{n}", price=Price(1.0, 2.0)) for n in "abcdef"[: len(pools)]]
+        targets = [
+            Target(f"{n}@p", n, "p", "openai", "us", f"model-{n}", price=Price(1.0, 2.0))
+            for n in "abcdef"[: len(pools)]
+        ]
         candidates = tuple(Candidate(target, place) for place, target in enumerate(targets))
         base = policy or Policy("w", candidates, choose=Choose(mode="order"))
         self.policy = Policy(
-            "w", candidates, objective=base.objective, choose=base.choose, timers=base.timers, recover=base.recover,
+            "w",
+            candidates,
+            objective=base.objective,
+            choose=base.choose,
+            timers=base.timers,
+            recover=base.recover,
             record_required=base.record_required,
         )
         head = {"chat": b"POST /v1/chat/completions HTTP/1.1\r\n"}
@@ -266,6 +283,10 @@ class World:
         facts = Facts("w", tokens=10, stream=call.stream)
         deadline_us = self.clock.at_us + self.policy.objective.deadline_us
         return Request(self._id, call, facts, self.route, dialect, self.clock.at_us, deadline_us)
+
+    def upstream_closed(self, pool: int = 0) -> bool:
+        """Whether the first connection of a pool was aborted."""
+        return self.pools[pool].connections[0].closed
 
     async def ask(self, sink: FakeSink, *, streams: bool = False) -> Outcome:
         """Send a request through the stack."""

@@ -10,12 +10,13 @@ from poise.signal import Measure, Reading
 from poise.target import Capabilities, Price, Target
 from tests.rules.worlds import NOW_US
 
+_NEUTRAL = Reading()
 _CAN = Capabilities(context_tokens=1000, tools=False, vision=False, embeddings=False)
 _OTHER = Candidate(Target("z@p", "z", "p", "openai", "us", "z"), 1)
 
 
 def _world(
-    facts: Facts, reading: Reading = Reading(), policy: Policy | None = None, time_us: int = -1, spend: int = -1
+    facts: Facts, reading: Reading = _NEUTRAL, policy: Policy | None = None, time_us: int = -1, spend: int = -1
 ) -> tuple[Inputs, Prepared]:
     target = Target("m@p", "m", "p", "openai", "us", "m", can=_CAN, price=Price(5.0, 5.0), concurrency=3)
     prepared = prepare(policy or Policy("w", (Candidate(target), _OTHER)))

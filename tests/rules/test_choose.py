@@ -9,8 +9,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poise.decision import Drop, Inputs, decode_decision, encode_decision, encode_verdict
-from poise.decision import Decision, Kind
+from poise.decision import Decision, Drop, Inputs, Kind, decode_decision, encode_decision, encode_verdict
 from poise.policy import Candidate, Choose, Policy, Weights
 from poise.request import Facts
 from poise.rules.choose import choose
@@ -54,9 +53,7 @@ def test_the_order_of_candidates_never_matters(world: World, dice: random.Random
     inputs, prepared = world
     order = list(range(len(prepared.options)))
     dice.shuffle(order)
-    shuffled = msgspec.structs.replace(
-        prepared.policy, candidates=tuple(prepared.policy.candidates[i] for i in order)
-    )
+    shuffled = msgspec.structs.replace(prepared.policy, candidates=tuple(prepared.policy.candidates[i] for i in order))
     scope = inputs.facts.scope
     moved = scope if scope < 0 else sum(1 << new for new, old in enumerate(order) if scope >> old & 1)
     other = msgspec.structs.replace(
@@ -109,7 +106,9 @@ def _two(choose_: Choose, prices: tuple[float, ...] = (1.0, 3.0, 2.0)) -> Prepar
         Policy(
             "w",
             tuple(
-                Candidate(Target(f"m{i}@p", f"m{i}", "p", "openai", "us", "m", price=Price(p, p)), i, share=float(i + 1))
+                Candidate(
+                    Target(f"m{i}@p", f"m{i}", "p", "openai", "us", "m", price=Price(p, p)), i, share=float(i + 1)
+                )
                 for i, p in enumerate(prices)
             ),
             choose=choose_,

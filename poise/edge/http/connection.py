@@ -23,9 +23,13 @@ MAX_PIPELINED = 32
 # Above this a client counts as slow and its upstream is not read. The kernel's buffer is full by then, so a small one
 # costs nothing; on top may come what uvloop reads at once (250 KiB), and together they stay below 256 KiB.
 HIGH_WATER_BYTES = 4096
-LINGER_S = 1.0  # after a refusal the rest of what is being sent is thrown away this long, so the client can read the answer
+LINGER_S = (
+    1.0  # after a refusal the rest of what is being sent is thrown away this long, so the client can read the answer
+)
 LINGER_BYTES = 1024 * 1024
-CHUNK_OVERHEAD_BYTES = 4096  # framing allowed beyond the body: chunk extensions and one-byte chunks are an attack on CPU
+CHUNK_OVERHEAD_BYTES = (
+    4096  # framing allowed beyond the body: chunk extensions and one-byte chunks are an attack on CPU
+)
 
 
 class Connection(asyncio.Protocol):
@@ -39,8 +43,8 @@ class Connection(asyncio.Protocol):
         "_parser",
         "_queue",
         "_raw",
-        "_reply",
         "_refused",
+        "_reply",
         "_served",
         "_transport",
         "_unsent",
@@ -334,7 +338,9 @@ class Connection(asyncio.Protocol):
             self.abort()
         elif message is not None and not message.path:
             if age_s > limits.header_s:
-                self._refuse(Error("request_timeout", f"no complete head within {limits.header_s:g} s", hint="send faster"))
+                self._refuse(
+                    Error("request_timeout", f"no complete head within {limits.header_s:g} s", hint="send faster")
+                )
         elif message is not None:
             if age_s <= limits.header_s:
                 return

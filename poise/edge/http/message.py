@@ -42,7 +42,9 @@ class Message(msgspec.Struct, eq=False):
     head_bytes: int = 0
     keep_alive: bool = True
     expects: bool = False
-    length: bytes = b""  # the content-length line; it is not among the pairs, so that those can be told to be the last ones
+    length: bytes = (
+        b""  # the content-length line; it is not among the pairs, so that those can be told to be the last ones
+    )
     forward: bytes = b""  # header lines that go upstream
     epoch: int = 0  # of the configuration by which grant was found
     refusal: Error | None = None
@@ -77,7 +79,9 @@ class Message(msgspec.Struct, eq=False):
             raise too_many(limits)
         if b"_" in names:
             bad = next(name for name in headers if b"_" in name)
-            raise Error("bad_header", f"header name {show(bad)} holds '_'", hint="use '-': proxies read '_' in two ways")
+            raise Error(
+                "bad_header", f"header name {show(bad)} holds '_'", hint="use '-': proxies read '_' in two ways"
+            )
         self.marked = b"x-poise-" in names
         _check_target(self)
         _check_host(headers.get(b"host"), version)
@@ -87,7 +91,9 @@ class Message(msgspec.Struct, eq=False):
         expect = headers.get(b"expect")
         if expect is not None:
             if expect.lower() != b"100-continue":
-                raise Error("expectation_failed", f"expect {show(expect)} is not known", hint="send 100-continue or nothing")
+                raise Error(
+                    "expectation_failed", f"expect {show(expect)} is not known", hint="send 100-continue or nothing"
+                )
             self.expects = version != "1.0"  # where it is to be ignored (RFC 9110, 10.1.1)
 
     def _check_framing(self, limits: Limits) -> None:
@@ -97,7 +103,11 @@ class Message(msgspec.Struct, eq=False):
         if b"content-length" in headers:
             raise Error("bad_header", "header 'content-length' stands twice", hint="send it once")
         if coding is not None and (coding.lower() != b"chunked" or self.length or self.version != "1.1"):
-            raise Error("bad_framing", f"transfer-encoding {show(coding)} here is not a plain 'chunked'", hint="send content-length")
+            raise Error(
+                "bad_framing",
+                f"transfer-encoding {show(coding)} here is not a plain 'chunked'",
+                hint="send content-length",
+            )
         if b"content-encoding" in headers and headers[b"content-encoding"].lower() != b"identity":
             raise Error("unsupported_encoding", "compressed request bodies are not read", hint="send the body as it is")
 
@@ -167,7 +177,9 @@ def _check_target(message: Message) -> None:
         message.path = path
         return
     if len(url) > MAX_TARGET_BYTES:
-        raise Error("uri_too_long", f"the request target has {len(url)} bytes, at most {MAX_TARGET_BYTES}", hint="shorten it")
+        raise Error(
+            "uri_too_long", f"the request target has {len(url)} bytes, at most {MAX_TARGET_BYTES}", hint="shorten it"
+        )
     if _PATH.match(url) is None:
         raise Error("bad_request", f"the request target {show(url)} is not a path", hint="send '/v1/...'")
     message.path = path = url.partition(b"?")[0]

@@ -19,7 +19,20 @@ _KEEPALIVE = b": keep-alive\n\n"
 class Reply:
     """One answer on one connection (``path.service.Sink``). Every method is harmless once the client is gone."""
 
-    __slots__ = ("_chunked", "_connection", "_flow", "_waiter", "cut", "decision", "done", "keep_alive", "paused", "sent", "started", "task")
+    __slots__ = (
+        "_chunked",
+        "_connection",
+        "_flow",
+        "_waiter",
+        "cut",
+        "decision",
+        "done",
+        "keep_alive",
+        "paused",
+        "sent",
+        "started",
+        "task",
+    )
 
     def __init__(self, connection: Connection, *, keep_alive: bool, chunked: bool, decision: int) -> None:
         self._connection = connection

@@ -9,7 +9,9 @@ import msgspec
 from poise.errors import Error
 from poise.wire.call import Call
 
-BYTES_PER_TOKEN = 4  # English text under the cl100k and o200k vocabularies: 4 characters a token (OpenAI's rule of thumb)
+BYTES_PER_TOKEN = (
+    4  # English text under the cl100k and o200k vocabularies: 4 characters a token (OpenAI's rule of thumb)
+)
 IMAGE_TOKENS = 765  # a 1024x1024 image at high detail on GPT-4o-class models; data URLs are not counted as text
 MAX_MODEL_CHARS = 256
 
@@ -111,7 +113,9 @@ def _read_rest(call: Call, fields: dict[str, msgspec.Raw]) -> None:
         try:
             said = _count(limit)
         except msgspec.DecodeError as bad:
-            raise Error("invalid_field", f"max_tokens is {_short(limit)}, not a whole number", hint="send 1 or more") from bad
+            raise Error(
+                "invalid_field", f"max_tokens is {_short(limit)}, not a whole number", hint="send 1 or more"
+            ) from bad
         call.max_output = min(max(said or 0, 0), 1 << 40)
     tools = fields.get("tools") or fields.get("functions")
     if tools is not None:
@@ -140,7 +144,9 @@ def _string(raw: msgspec.Raw, name: str) -> str:
     except msgspec.DecodeError as bad:
         raise Error("invalid_field", f"{name} is {_short(raw)}, not a string", hint=f"send {name} as a string") from bad
     if len(value) > MAX_MODEL_CHARS:
-        raise Error("invalid_field", f"{name} has {len(value)} characters, at most {MAX_MODEL_CHARS}", hint="shorten it")
+        raise Error(
+            "invalid_field", f"{name} has {len(value)} characters, at most {MAX_MODEL_CHARS}", hint="shorten it"
+        )
     return value
 
 
