@@ -64,7 +64,7 @@ class Records:
         self._bell.ring()
         return True
 
-    def finished(self, id: int,
+    def finished(self, id: int, kind_code: int, status: int, target: str, took_us: int, cost_usd_e6: int,
                  input_tokens: int, output_tokens: int, blob: bytes, first_byte_us: int = -1,
                  attempts: int = 1) -> None:  # fmt: skip
         assert id not in self.outcomes, "an outcome was recorded twice"

@@ -58,11 +58,12 @@ class MemoryDialer:
         self.steps = steps
         self.fails = fails
         self.most = 0
+        self.fixed_s: float | None = None  # every delay, where it is not from the dice
         self._dice = random.Random(seed)
 
     def delay_s(self) -> float:
         """A few whole milliseconds: few different times make many coincidences."""
-        return self._dice.randrange(self.steps) / 1000
+        return self._dice.randrange(self.steps) / 1000 if self.fixed_s is None else self.fixed_s
 
     async def dial(self, protocol_factory: ProtocolFactory, timeout_s: float) -> Dialed:
         self.dials += 1

@@ -167,6 +167,9 @@ def test_the_next_address_is_tried_while_the_first_is_silent() -> None:
         road = Road(clock)
         ways = [road.way("a", 60), road.way("b", 0.4), road.way("c", 0.4), road.way("d", 0.1)]
         won = await first_of(ways, clock)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert {asyncio.current_task()} == asyncio.all_tasks()
         await clock.sleep(100)
 
         assert [("a", 0.0), ("b", 0.25), ("c", 0.5)] == road.begun

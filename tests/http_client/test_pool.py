@@ -163,8 +163,7 @@ def test_a_dial_that_hangs_ends_in_time() -> None:
 
     async def main(clock: VirtualClock) -> None:
         dialer = MemoryDialer(clock)
-        dialer.steps = 1
-        dialer.delay_s = lambda: 3600.0  # type: ignore[method-assign]
+        dialer.fixed_s = 3600.0
         pool = memory_pool(clock, dialer, connections=1)
         with pytest.raises(AttemptFailed) as failed:
             await pool.open(2)
@@ -196,7 +195,7 @@ def test_a_dial_whose_caller_left_ends_among_the_idle() -> None:
 
     async def main(clock: VirtualClock) -> None:
         dialer = MemoryDialer(clock, steps=2)
-        dialer.delay_s = lambda: 0.5  # type: ignore[method-assign]
+        dialer.fixed_s = 0.5
         pool = memory_pool(clock, dialer, connections=2)
         caller = asyncio.create_task(pool.open(2))
         await clock.sleep(0.1)
@@ -247,6 +246,28 @@ def test_an_upstream_that_hangs_up_between_dial_and_use() -> None:
 
         assert [Failure.CONNECT] == heard.ends
         assert (0, 0) == (pool.in_use, pool.idle)
+
+    run(main, 1)
+
+
+def test_a_connection_lost_while_it_was_handed_over_to_a_cancelled_caller() -> None:
+    """It is not put among the idle ones: given, closed by the peer, and refused, all in one turn of the loop."""
+
+    async def main(clock: VirtualClock) -> None:
+        dialer = MemoryDialer(clock)
+        pool = memory_pool(clock, dialer, connections=1)
+        only = await pool.open(1)
+        waits = asyncio.create_task(pool.open(5))
+        await clock.sleep(0.1)
+        wire = wire_of(dialer, only)
+        only.send(ASK, Heard())
+        only.data_received(OK)
+        wire.hang_up()
+        waits.cancel()
+        await asyncio.gather(waits, return_exceptions=True)
+
+        assert waits.cancelled()
+        assert (0, 0, set()) == (pool.in_use, pool.idle, dialer.wires)
 
     run(main, 1)
 

@@ -109,19 +109,24 @@ def test_a_control_that_is_dead_at_the_end_is_started_to_store_what_is_left(star
 
 
 def test_a_killed_supervisor_leaves_nothing_behind(start: Start, tmp_path: Path) -> None:
-    """Its children drain by themselves: a live stream ends well, then no process and no socket file is left."""
+    """Its children drain by themselves, control last: a stream ends well, then no process or socket file is left."""
     path = tmp_path / "poise.sock"
     gateway = start(workers=2, grace_s=15, listen=f"unix:{path}")
     family = _family(gateway)
+    log = gateway.data / "control.log"
+    until(log.exists, "control serves")
     with gateway.connect("/stream/25") as stream:
         stream.recv(1)
         gateway.tell(signal.SIGKILL)
-        rest = _rest(stream)
+        rest = b""
+        while not rest.endswith(b"pulse\nend\n"):
+            rest += (data := stream.recv(65536))
+            assert data, "the stream was cut"
+            assert "end" not in log.read_text(), "control went before the last worker"
 
-    assert rest.endswith(b"pulse\nend\n")
     until(lambda: _all_gone(family), "all children are gone")
     assert not path.exists()
-    assert (gateway.data / "control.log").read_text().endswith("end\n")
+    assert log.read_text().endswith("end\n")
 
 
 def test_after_a_kill_the_next_one_serves_at_once_and_its_control_waits_its_turn(

@@ -121,6 +121,7 @@ def _decision(decision: Decision, policy: Policy | None) -> Json:
         "time_left_us": inputs.time_left_us,
         "spend_left_usd_e6": inputs.spend_left_usd_e6,
         "choice": _target(verdict.choice, policy) if verdict.choice >= 0 else "",
+        "choose": policy.choose.mode if policy else "unknown",
         "panic": verdict.panic,
         "candidates": candidates,
     }

@@ -111,6 +111,10 @@ def _losers(decision: Json) -> str:
     name = safe(chosen["target"])
     if not rest:
         return _wrapped("Chosen   ", f"{name}: the only one left")
+    if decision["choose"] == "order":
+        lines = [_wrapped("Chosen   ", f"{name}: listed first among those that can serve (choose: order)")]
+        lines += [_wrapped("  not    ", f"{safe(loser['target'])}: listed behind it") for loser in rest]
+        return "\n".join(lines)
     lines = [_wrapped("Chosen   ", f"{name}, drawn highest at {chosen['draw_e6'] / 1e6:.3f}")]
     lines += [_wrapped("  not    ", f"{safe(loser['target'])}: {_against(loser, chosen)}") for loser in rest]
     return "\n".join(lines)
