@@ -48,9 +48,9 @@ class Call:
                     connection = None
                 finally:
                     live.discard(exchange)
-                    gate.attach(None)
                     if not exchange.over:
                         exchange.over = True
+                        gate.attach(None)
                         exchange.connection.close()
         finally:
             lane.in_flight -= 1

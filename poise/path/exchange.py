@@ -157,6 +157,7 @@ class Exchange(msgspec.Struct, eq=False):
         if failure is not None:
             self.connection.close()
         self.over = True
+        self.gate.attach(None)  # here, not when the request wakes: by then another may be using the connection
         if not self.done.done():
             if failure is None:
                 self.done.set_result(None)

@@ -101,7 +101,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._selector = _Jump(self)
         self._clock_resolution = 5e-7  # half a microsecond: a timer is due when its microsecond is
         self._order = 0
-        self._timers: list[asyncio.TimerHandle] = getattr(self, "_scheduled")  # noqa: B009 - asyncio's own, not typed
+
+    @property
+    def _timers(self) -> list[asyncio.TimerHandle]:
+        """asyncio's own heap, asked for each time: when most of its timers are cancelled it makes itself a new list."""
+        timers: list[asyncio.TimerHandle] = getattr(self, "_scheduled")  # noqa: B009 - asyncio's own, not typed
+        return timers
 
     def time(self) -> float:
         return self.now_us / 1e6

@@ -57,16 +57,36 @@ class Records:
         self.outcomes: dict[int, Outcome] = {}
         self.refusals: list[Refused] = []
 
-    def opened(self, id: int, policy: bytes, workflow: str, conversation: str, key: str, blob: bytes,
-               required: bool, kind: int = 1) -> bool:  # fmt: skip
+    def opened(  # noqa: PLR0913 - the protocol's
+        self,
+        id: int,
+        policy: bytes,
+        workflow: str,
+        conversation: str,
+        key: str,
+        blob: bytes,
+        required: bool,
+        kind: int = 1,
+    ) -> bool:
         assert id not in self.decisions, "a decision was recorded twice"
         self.decisions[id] = blob
         self._bell.ring()
         return True
 
-    def finished(self, id: int, kind_code: int, status: int, target: str, took_us: int, cost_usd_e6: int,
-                 input_tokens: int, output_tokens: int, blob: bytes, first_byte_us: int = -1,
-                 attempts: int = 1) -> None:  # fmt: skip
+    def finished(  # noqa: PLR0913 - the protocol's
+        self,
+        id: int,
+        kind_code: int,
+        status: int,
+        target: str,
+        took_us: int,
+        cost_usd_e6: int,
+        input_tokens: int,
+        output_tokens: int,
+        blob: bytes,
+        first_byte_us: int = -1,
+        attempts: int = 1,
+    ) -> None:
         assert id not in self.outcomes, "an outcome was recorded twice"
         self.outcomes[id] = decode_outcome(blob)
         self._bell.ring()
@@ -112,24 +132,23 @@ class Rig:
         self._wires: list[Wire] = []
         self.surprises: list[str] = []
         self.log: list[str] = []
-        # The inside of a plane, looked at and never written to.
-        self.server = plane._server  # noqa: SLF001
-        self.call = plane._path.call  # noqa: SLF001
+        self.server = plane._server  # noqa: SLF001 - looked at, never written to
+        self.call = plane._path.call  # noqa: SLF001 - looked at, never written to
 
     @property
     def pools(self) -> list[UpstreamPool]:
         """Connections to upstreams."""
-        return list(self.plane._pools.values())  # noqa: SLF001
+        return list(self.plane._pools.values())  # noqa: SLF001 - looked at, never written to
 
     @property
     def lanes(self) -> list[Lane]:
         """Targets as this worker sees them."""
-        return list(self.plane._lanes.values())  # noqa: SLF001
+        return list(self.plane._lanes.values())  # noqa: SLF001 - looked at, never written to
 
     @property
     def body_bytes(self) -> int:
         """What the server counts as held for bodies."""
-        return self.server._body_bytes  # noqa: SLF001
+        return self.server._body_bytes  # noqa: SLF001 - looked at, never written to
 
     async def connect(self, *, receive_bytes: int = 0) -> Wire:
         """A client."""
@@ -211,7 +230,11 @@ def snapshot(url: str, *, limits: Limits, deadline_us: int, timers: Timers, atte
 
 @asynccontextmanager
 async def rig(
-    *, limits: Limits | None = None, deadline_s: float = 600.0, timers: Timers | None = None, send_bytes: int = 0,
+    *,
+    limits: Limits | None = None,
+    deadline_s: float = 600.0,
+    timers: Timers | None = None,
+    send_bytes: int = 0,
     hold: bool = True,
 ) -> AsyncIterator[Rig]:
     """A running plane; what must hold after every test is asserted on the way out.

@@ -87,8 +87,12 @@ async def test_without_body_limits_everything_is_held() -> None:
     async with rig(limits=Limits(body_bytes=1 << 40, bodies_bytes=1 << 40)) as it:
         body = chat("x" * 20_000)
 
-        assert 200 == (await it.ask(CHUNKED_HEAD + chunked(*(body[at : at + 1000] for at in range(0, len(body), 1000))))
-                       ).status
+        assert (
+            200
+            == (
+                await it.ask(CHUNKED_HEAD + chunked(*(body[at : at + 1000] for at in range(0, len(body), 1000))))
+            ).status
+        )
 
 
 @on_loop

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
 
 import pytest
 
@@ -111,8 +110,7 @@ async def test_many_that_go_at_random_points_leave_nothing_behind() -> None:
         for _ in range(dice.randrange(6)):
             await asyncio.sleep(0)
         if dice.random() < 0.3:
-            waiting: Callable[[], object] = lambda: it.upstream.open  # noqa: E731
-            await it.bell.until(waiting)
+            await it.bell.until(lambda: it.upstream.open)
         leave(wire, dice.choice(["rst", "fin"]))
 
     async with rig(send_bytes=16_384) as it:

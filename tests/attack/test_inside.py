@@ -21,7 +21,11 @@ INTERNAL = (
     b"te: trailers\r\ntrailer: x\r\ncookie: a=b\r\nopenai-organization: evil\r\nx-client-request-id: forged\r\n"
 )
 FORGED = [
-    "\n\ndata: [DONE]\n\n", "\r\n\r\ndata: {}\r\n\r\n", "\x1b[2Jdata: x", "\u2028\u2029", '"}]}\n\n',
+    "\n\ndata: [DONE]\n\n",
+    "\r\n\r\ndata: {}\r\n\r\n",
+    "\x1b[2Jdata: x",
+    "\u2028\u2029",
+    '"}]}\n\n',
     "0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
 ]
 
@@ -115,7 +119,9 @@ async def test_upstream_that_repeats_our_key_is_not_repeated() -> None:
         assert secret.encode() not in answer.body
 
 
-@pytest.mark.parametrize("path", [b"/metrics", b"/healthz", b"/readyz", b"/admin", b"/config", b"/docs", b"/openapi.json"])
+@pytest.mark.parametrize(
+    "path", [b"/metrics", b"/healthz", b"/readyz", b"/admin", b"/config", b"/docs", b"/openapi.json"]
+)
 @pytest.mark.parametrize("keyed", [True, False])
 @on_loop
 async def test_data_port_has_no_inside(path: bytes, keyed: bool) -> None:

@@ -54,7 +54,7 @@ async def worker() -> AsyncIterator[Worker]:
     upstream = Upstream(Bell())
     port = await upstream.start()
     command = [sys.executable, "-m", "tests.attack.worker", str(port)]
-    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: ASYNC220
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: ASYNC220 - starting is no waiting
     assert process.stdin is not None
     assert process.stdout is not None
     try:

@@ -22,9 +22,7 @@ async def test_pipelined_answers_come_in_order() -> None:
     async with rig() as it:
         wire = await it.connect()
         await wire.send(
-            b"".join(
-                post(chat(f"q{i}", stream=i % 2 == 1)) + get(f"/v1/models/none-{i}".encode()) for i in range(12)
-            )
+            b"".join(post(chat(f"q{i}", stream=i % 2 == 1)) + get(f"/v1/models/none-{i}".encode()) for i in range(12))
         )
         answers = [await wire.answer() for _ in range(24)]
         wire.close()

@@ -147,7 +147,7 @@ class Upstream:
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, HOLD_BYTES)
         sock.bind(("127.0.0.1", 0))
-        self._server = await loop.create_server(lambda: UpstreamSocket(self), sock=sock)
+        self._server = await loop.create_server(lambda: UpstreamSocket(self), sock=sock, backlog=1024)
         return int(sock.getsockname()[1])
 
     async def stop(self) -> None:

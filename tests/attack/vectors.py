@@ -57,7 +57,10 @@ FRAMING = [
     Vector("TE.CL", HEAD + TE + CL + b"\r\n" + CHUNKS),
     Vector("CL.TE short", HEAD + b"content-length: 4\r\n" + TE + b"\r\n" + CHUNKS),
     Vector("CL 0 with TE", HEAD + b"content-length: 0\r\n" + TE + b"\r\n" + CHUNKS),
-    Vector("TE.CL with a request inside", HEAD + b"content-length: 4\r\n" + TE + b"\r\n5c\r\nGPOST / HTTP/1.1\r\n\r\n0\r\n\r\n"),
+    Vector(
+        "TE.CL with a request inside",
+        HEAD + b"content-length: 4\r\n" + TE + b"\r\n5c\r\nGPOST / HTTP/1.1\r\n\r\n0\r\n\r\n",
+    ),
     # two lengths: content-length twice
     Vector("CL twice, equal", cl(CL + CL), codes=_EITHER),
     Vector("CL twice, different", cl(CL + b"content-length: 3\r\n"), codes=_EITHER),

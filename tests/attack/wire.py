@@ -211,7 +211,7 @@ def _take_chunks(status: int, headers: dict[bytes, bytes], rest: bytes) -> tuple
         size = int(size_line, 16)
         if len(rest) < size + 2:
             return None
-        assert rest[size : size + 2] == b"\r\n", f"chunk framing is broken near {rest[size:size + 20]!r}"
+        assert rest[size : size + 2] == b"\r\n", f"chunk framing is broken near {rest[size : size + 20]!r}"
         if not size:
             return Answer(status, headers, b"".join(pieces)), rest[2:]
         pieces.append(rest[:size])

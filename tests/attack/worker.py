@@ -19,10 +19,13 @@ from poise.edge.snapshot import Limits
 from poise.policy import Timers
 from tests.attack.rig import snapshot
 
+SEND_BYTES = 65_536  # of the kernel's towards clients: else hundreds of megabytes go there before anyone counts as slow
+
 
 async def serve(upstream_port: int) -> None:
     """Serve until standard input ends."""
     sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
     sock.bind(("127.0.0.1", 0))
     sock.listen(1024)
     sock.setblocking(False)

@@ -100,3 +100,19 @@ def test_the_same_seed_gives_the_same_trace_and_another_seed_another() -> None:
     """Time, order and chance all follow from the seed."""
     assert _trace(7) == _trace(7)
     assert _trace(7) != _trace(8)
+
+
+def test_many_cancelled_timers_lose_none() -> None:
+    """Asyncio throws its heap away once most of 100 timers are cancelled; what is set afterwards still fires."""
+
+    async def main(clock: VirtualClock) -> list[int]:
+        for timer in [clock.later(60, lambda: None) for _ in range(300)]:
+            timer.cancel()
+        fired: list[int] = []
+        clock.later(1, partial(fired.append, 1))
+        await clock.sleep(2)
+        clock.later(1, partial(fired.append, 2))
+        await clock.sleep(2)
+        return fired
+
+    assert [1, 2] == run(main, 1)
