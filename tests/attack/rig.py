@@ -57,7 +57,7 @@ class Records:
         self.outcomes: dict[int, Outcome] = {}
         self.refusals: list[Refused] = []
 
-    def opened(  # noqa: PLR0913 - the protocol's
+    def opened(
         self,
         id: int,
         policy: bytes,
