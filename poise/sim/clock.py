@@ -104,7 +104,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     @property
     def _timers(self) -> list[asyncio.TimerHandle]:
-        """asyncio's own heap, asked for each time: when most of its timers are cancelled it makes itself a new list."""
+        """Asyncio's own heap, asked for each time: when most of its timers are cancelled it makes itself a new list."""
         timers: list[asyncio.TimerHandle] = getattr(self, "_scheduled")  # noqa: B009 - asyncio's own, not typed
         return timers
 

@@ -76,11 +76,9 @@ class FakeConnection:
         """A complete answer."""
         receiver = self.receiver
         assert receiver is not None
-        steps = [
-            lambda: receiver.head(status, headers),
-            *[partial(receiver.body, part) for part in parts],
-            receiver.end,
-        ]
+        steps: list[Callable[[], None]] = [partial(receiver.head, status, headers)]
+        steps += [partial(receiver.body, part) for part in parts]
+        steps.append(receiver.end)
         for step in steps:
             if not self.closed:
                 step()

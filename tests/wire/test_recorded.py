@@ -10,6 +10,7 @@ import pytest
 
 from poise.errors import AttemptFailed
 from poise.target import Target
+from poise.wire.call import StreamReader
 from poise.wire.openai import OpenAI
 from poise.wire.sse import Splitter
 from tests.recordings import exchanges, streams
@@ -36,7 +37,7 @@ CHAT = [
 TARGET = Target("m@p", "m", "p", "openai", "us", "the-target-s-own-name")
 
 
-def _pass(body: bytes, cuts: list[int], *, injected: bool) -> tuple[bytes, object]:
+def _pass(body: bytes, cuts: list[int], *, injected: bool) -> tuple[bytes, StreamReader]:
     call = OpenAI().read_call("chat", b'{"model":"m","messages":[],"stream":true}')
     call.asks_usage = not injected
     reader, splitter, out = OpenAI().stream_reader(call), Splitter(), b""
@@ -75,8 +76,8 @@ def test_streams_pass_byte_for_byte_however_they_are_cut(endpoint: str) -> None:
 
         assert body == whole, name
         assert body == pieces, name
-        assert getattr(reader, "finished"), name  # noqa: B009 - a Protocol's attribute
-        usage = getattr(reader, "usage")  # noqa: B009
+        assert reader.finished, name
+        usage = reader.usage
         assert _usage_by_hand(body) == (None if usage is None else (usage.input_tokens, usage.output_tokens)), name
     assert seen > 0
 
@@ -96,7 +97,7 @@ def test_the_usage_chunk_is_taken_out_again(endpoint: str) -> None:
 
         assert len(before) - len(only_usage) == len(chunks), name
         assert all(c.get("choices") or not c.get("usage") for c in chunks), name
-        assert (getattr(reader, "usage") is None) == (_usage_by_hand(body) is None), name  # noqa: B009
+        assert (reader.usage is None) == (_usage_by_hand(body) is None), name
     assert taken > 0
 
 
