@@ -112,6 +112,7 @@ CODES: dict[str, Code] = {
     "invalid_field": Code(400, _BAD),
     # who may
     "invalid_api_key": Code(401, "authentication_error"),
+    "key_at_limit": Code(429, "rate_limit_error"),
     "key_not_allowed": Code(403, "permission_error"),
     "unknown_model": Code(404, _BAD),
     # no way on

@@ -160,3 +160,40 @@ async def test_slow_requests_do_not_slow_others() -> None:
             wire.close()
 
         assert [f"echo q{i}" for i in range(50)] == [answer.text for answer in answers]
+
+
+@on_loop
+async def test_one_address_never_takes_every_connection() -> None:
+    """The one connection too many is closed at once; when another ends there is room again."""
+    async with rig(limits=Limits(connections_per_address=3)) as it:
+        held = [await it.connect() for _ in range(3)]
+        for wire in held:
+            await wire.send(get())
+            assert 200 == (await wire.answer()).status
+        extra = await it.connect()
+        await extra.send(get())
+        assert [] == await extra.rest()
+        extra.close()
+        for wire in held:
+            wire.close()
+        await it.bell.until(lambda: not it.server.connections)
+
+        assert 1 == it.server.counts["too_many_connections"]
+
+
+@on_loop
+async def test_one_key_never_takes_every_call() -> None:
+    """Past its share a key is told 429 and when to come back; its other calls are not touched."""
+    async with rig(limits=Limits(calls_per_key=2)) as it:
+        it.upstream.script = hang
+        held = [await it.connect() for _ in range(2)]
+        for wire in held:
+            await wire.send(post(chat()))
+        await it.bell.until(lambda: 2 == len(it.server.live))
+        answer = await it.ask(post(chat()))
+        for wire in held:
+            wire.close()
+        await it.bell.until(lambda: not it.server.live)
+        it.upstream.script = echo
+
+        assert (429, "key_at_limit") == (answer.status, answer.code)

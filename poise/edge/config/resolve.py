@@ -137,6 +137,8 @@ def _limits(loaded: Loaded) -> Limits:
         header_bytes=said.headers,
         header_count=said.header_count,
         connections=said.connections,
+        connections_per_address=said.connections_per_address,
+        calls_per_key=said.calls_per_key,
         header_s=said.header_time / 1e6,
         body_bytes_per_s=said.body_rate,
         idle_s=said.idle / 1e6,

@@ -48,6 +48,7 @@ class Connection(asyncio.Protocol):
         "_served",
         "_transport",
         "_unsent",
+        "address",
         "lingering",
         "paused",
         "server",
@@ -79,6 +80,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = tcp = cast("asyncio.Transport", transport)  # uvloop's own class has no common ancestor
         tcp.set_write_buffer_limits(high=HIGH_WATER_BYTES)
+        peer = tcp.get_extra_info("peername")
+        self.address: str = peer[0] if isinstance(peer, tuple) else ""
         self.server.joined(self)
 
     def data_received(self, data: bytes) -> None:

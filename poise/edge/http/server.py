@@ -61,6 +61,8 @@ class Server:
         self.flushing: set[Reply] = set()
         self.live: set[Reply] = set()
         self.counts: Counter[str] = Counter()
+        self._by_address: dict[str, int] = {}
+        self._by_key: dict[str, int] = {}
         self._body_bytes = 0
         self._listeners: list[asyncio.Server] = []
         self.sweep()
@@ -91,16 +93,20 @@ class Server:
     # -- called by connections ------------------------------------------------------------------------------------
 
     def joined(self, connection: Connection) -> None:
-        """A connection was accepted; one too many is closed at once."""
-        if len(self.connections) >= self.limits.connections:
+        """A connection was accepted; one too many, of all or of its address, is closed at once and counted."""
+        held = self._by_address.get(connection.address, 0)
+        if len(self.connections) >= self.limits.connections or held >= self.limits.connections_per_address:
             self.count("too_many_connections")
             connection.abort()
             return
         self.connections.add(connection)
+        self._by_address[connection.address] = held + 1
 
     def left(self, connection: Connection) -> None:
         """A connection is gone."""
-        self.connections.discard(connection)
+        if connection in self.connections:
+            self.connections.discard(connection)
+            _one_less(self._by_address, connection.address)
 
     def screen(self, message: Message) -> None:
         """The head is complete."""
@@ -124,6 +130,7 @@ class Server:
         try:
             if message.refusal is not None:
                 raise message.refusal
+            self._check_share(message)
             work = self.front.answer(message, reply)
         except Error as error:
             self.release(message)
@@ -138,7 +145,17 @@ class Server:
             self.release(message)
             return
         self.live.add(reply)
+        if message.grant is not None:
+            self._by_key[message.grant.name] = self._by_key.get(message.grant.name, 0) + 1
         reply.task = self.loop.create_task(self._run(work, message, reply))
+
+    def _check_share(self, message: Message) -> None:
+        """No key takes the whole worker. Raises Error key_at_limit."""
+        key = message.grant.name if message.grant is not None else ""
+        bound = self.limits.calls_per_key
+        if self._by_key.get(key, 0) >= bound:
+            text = f"this key has {bound} calls under way, as many as it may"
+            raise Error("key_at_limit", text, hint="wait for answers", retry_after_s=1)
 
     def refuse(self, error: Error, reply: Reply, path: bytes = b"") -> None:
         """Answer with an error, and keep the record of it."""
@@ -185,6 +202,8 @@ class Server:
         finally:
             self.release(message)
             self.live.discard(reply)
+            if message.grant is not None:
+                _one_less(self._by_key, message.grant.name)
 
     def show(self, error: Error, reply: Reply, path: bytes) -> None:
         """An error as an HTTP answer, or inside the stream where one has begun."""
@@ -216,3 +235,12 @@ class Server:
         self.date_line = b"date: %b\r\n" % formatdate(now_s, usegmt=True).encode()
         for connection in list(self.connections):
             connection.sweep(now_s)
+
+
+def _one_less(held: dict[str, int], name: str) -> None:
+    """Take one from a count; names that hold nothing are forgotten."""
+    left = held.get(name, 0) - 1
+    if left > 0:
+        held[name] = left
+    else:
+        held.pop(name, None)
