@@ -63,7 +63,8 @@ def ejections(before: frozenset[str], board: Board, now_us: int) -> tuple[frozen
 
 def _why(reading: Reading, now_us: int) -> str:
     left_s = (reading.ejected_until_us - now_us) / 1e6
-    return f"evidence of failure {reading.evidence_e6 / 1e4:.0f} % of the threshold; out for {left_s:.1f} s"
+    # Not the evidence: an ejection sets it to what the target comes back with, before anyone reads it here.
+    return f"it failed past the ejection threshold, or again on its return; out for {left_s:.1f} s"
 
 
 def _merged(readings: Sequence[Reading], old: Reading | None) -> Reading:

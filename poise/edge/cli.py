@@ -20,7 +20,12 @@ app = typer.Typer(
 ConfigFile = Annotated[
     Path | None, typer.Argument(help="The configuration; ./poise.yaml by default.", show_default=False)
 ]
-DataFolder = Annotated[Path, typer.Option("--data", help="The folder of the embedded store.")]
+DataFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", help="The folder of the store; that of ./poise.yaml by default, else .poise.", show_default=False
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 
 
@@ -66,50 +71,50 @@ def serve(
 
 
 @app.command()
-def reload(data: DataFolder = Path(".poise")) -> None:
+def reload(data: DataFolder = None) -> None:
     """Make a running server read its configuration again: everything at once or nothing."""
-    from poise.edge import supervisor
+    from poise.edge import cli_config, supervisor
 
-    _done(supervisor.reload(data))
+    _done(supervisor.reload(cli_config.data_folder(data)))
 
 
 @app.command()
 def status(
-    data: DataFolder = Path(".poise"),
+    data: DataFolder = None,
     once: Annotated[bool, typer.Option("--once", help="Print once and exit.")] = False,
     json: AsJson = False,
 ) -> None:
     """Show workflows (objective against attained), targets, health, rates and cost."""
-    from poise.edge import cli_store
+    from poise.edge import cli_config, cli_store
 
-    _done(cli_store.status(data, json, once))
+    _done(cli_store.status(cli_config.data_folder(data), json, once))
 
 
 @app.command()
 def explain(
     ref: Annotated[str, typer.Argument(help="A decision id, or 'last'.")] = "last",
-    data: DataFolder = Path(".poise"),
+    data: DataFolder = None,
     conversation: Annotated[str, typer.Option("--conversation", help="The newest decision of a conversation.")] = "",
     json: AsJson = False,
 ) -> None:
     """Show one Decision: facts, candidates, why not the others, attempts, outcome, cost, and what would have flipped it."""
-    from poise.edge import cli_store
+    from poise.edge import cli_config, cli_store
 
-    _done(cli_store.explain(ref, data, conversation, json))
+    _done(cli_store.explain(ref, cli_config.data_folder(data), conversation, json))
 
 
 @app.command()
 def replay(
     refs: Annotated[list[str] | None, typer.Argument(help="Decision ids.", show_default=False)] = None,
-    data: DataFolder = Path(".poise"),
+    data: DataFolder = None,
     last: Annotated[int, typer.Option("--last", min=0, help="The newest N decisions.")] = 0,
     every: Annotated[bool, typer.Option("--all", help="Every stored decision.")] = False,
     json: AsJson = False,
 ) -> None:
     """Choose again on recorded inputs. Exits 0 identical, 1 different, 3 decided by other rules."""
-    from poise.edge import cli_store
+    from poise.edge import cli_config, cli_store
 
-    _done(cli_store.replay(refs or [], data, last=last, every=every, json_=json))
+    _done(cli_store.replay(refs or [], cli_config.data_folder(data), last=last, every=every, json_=json))
 
 
 @app.command()

@@ -13,9 +13,10 @@ from poise.edge.config.load import load_into
 from poise.edge.config.problem import Findings, Problem
 from poise.edge.config.resolve import Resolved, resolve_into
 from poise.edge.config.show import Line, lines, text
-from poise.edge.config.start import demo_file, first_file, vendors_found
+from poise.edge.config.start import demo_commands, demo_file, first_file, vendors_found
 
 DEFAULT_FILE = Path("poise.yaml")
+DEFAULT_DATA = Path(".poise")
 
 
 def check(file: Path | None, print_: bool, json_: bool) -> int:
@@ -67,8 +68,26 @@ def init(path: Path, demo: bool, force: bool) -> int:
         _say(f"{path}: no provider's key is in the environment, so it is for simulated upstreams", sys.stderr)
     if waiting:
         _say(f"not yet in this version: {', '.join(waiting)}", sys.stderr)
-    _say(f"next: poise check {path}, then poise serve {path}", sys.stderr)
+    if usable and not demo:
+        _say(f"next: poise check {path}, then poise serve {path}", sys.stderr)
+    else:
+        _say(f"next: poise check {path}, start the upstreams, each in a terminal of its own:", sys.stderr)
+        for command in demo_commands():
+            _say(f"  {command}", sys.stderr)
+        _say(f"then poise serve {path}", sys.stderr)
     return 0
+
+
+def data_folder(said: Path | None) -> Path:
+    """The folder of the store: as said, or that of ./poise.yaml, or .poise.
+
+    A file with mistakes counts as far as it can be read: `poise reload` of it must find the server that refuses it.
+    """
+    if said is not None:
+        return said
+    loaded = load_into(DEFAULT_FILE, os.environ, Findings()) if DEFAULT_FILE.is_file() else None
+    data = loaded.shape.data if loaded is not None else ""
+    return Path(data) if data and "://" not in data else DEFAULT_DATA
 
 
 def _examined(path: Path, findings: Findings) -> Resolved | None:

@@ -119,12 +119,13 @@ class Plane:
         counts = dict(self._server.counts)
         counts["connections"] = len(self._server.connections)
         counts["in_flight"] = len(self._server.live)
+        now_us = self._clock.now_us()
         return WorkerSignals(
             self._index,
             os.getpid(),
-            self._clock.now_us(),
+            now_us,
             self._lag_us,
-            tuple(TargetSignals(name, lane.own()) for name, lane in self._lanes.items()),
+            tuple(TargetSignals(name, lane.own(now_us)) for name, lane in self._lanes.items()),
             counts,
             dict(self._path.decide.stages_us),
         )

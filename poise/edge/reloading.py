@@ -130,8 +130,11 @@ def reload(data: Path) -> int:
         return 1
     for problem in after.problems:
         sys.stderr.write(f"{problem}\n")
+    if after.problems:
+        sys.stdout.write(f"refused; epoch {after.epoch} stays in force\n")
+        return 1
     sys.stdout.write(f"epoch {after.epoch} is in force\n")
-    return 1 if after.problems else 0
+    return 0
 
 
 async def _next_state(data: Path, reloads: int) -> State | None:

@@ -48,10 +48,7 @@ class Call:
                     connection = None
                 finally:
                     live.discard(exchange)
-                    if not exchange.over:
-                        exchange.over = True
-                        gate.attach(None)
-                        exchange.connection.close()
+                    exchange.abandon()
         finally:
             lane.in_flight -= 1
 

@@ -66,7 +66,7 @@ class Decide:
             RULES_DIGEST,
             route.prepared.digest,
             request.facts,
-            tuple([lane.reading() for lane in route.lanes]),
+            tuple([lane.reading(now_us) for lane in route.lanes]),
             now_us,
             self._clock.bits64(),
             now_us - made_us if made_us else -1,
@@ -128,18 +128,26 @@ class Decide:
             kind = OutcomeKind.DEADLINE
         else:
             kind = OutcomeKind.FAILED
-        delivered = "some" if kind is OutcomeKind.TRUNCATED else "none"
-        return self._outcome(plan, kind, 200 if sink.started else error.status, error.code, delivered)
+        return self._outcome(plan, kind, 200 if sink.started else error.status, error.code, sink)
 
     def _cut_short(self, plan: Plan, sink: Sink) -> Outcome:
-        delivered = "some" if sink.started else "none"
         if sink.cut:  # the server says so in-band, or with a 503 where nothing had gone out
-            return self._outcome(plan, OutcomeKind.DRAINED, 200 if sink.started else 503, "draining", delivered)
-        return self._outcome(plan, OutcomeKind.CLIENT_GONE, 200 if sink.started else 0, "", delivered)
+            return self._outcome(plan, OutcomeKind.DRAINED, 200 if sink.started else 503, "draining", sink)
+        return self._outcome(plan, OutcomeKind.CLIENT_GONE, 200 if sink.started else 0, "", sink)
 
-    def _outcome(self, plan: Plan, kind: OutcomeKind, status: int, code: str, delivered: str) -> Outcome:
-        took_us = self._clock.now_us() - plan.request.arrived_us
-        return Outcome(kind, status, code=code, took_us=took_us, delivered=delivered, attempts=tuple(plan.attempts))
+    def _outcome(self, plan: Plan, kind: OutcomeKind, status: int, code: str, sink: Sink) -> Outcome:
+        """An outcome that is not a whole answer. delivered counts the answer's own bytes, not keep-alive comments alone."""
+        begun = [row for row in plan.attempts if row.first_token_us >= 0]
+        return Outcome(
+            kind,
+            status,
+            code=code,
+            took_us=self._clock.now_us() - plan.request.arrived_us,
+            first_byte_us=begun[-1].started_us + begun[-1].first_token_us if begun else -1,
+            bytes=sink.sent,
+            delivered="some" if begun or (sink.sent and not plan.request.facts.stream) else "none",
+            attempts=tuple(plan.attempts),
+        )
 
 
 def no_candidate(plan: Plan) -> Error:

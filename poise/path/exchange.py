@@ -21,6 +21,7 @@ from poise.wire.sse import Splitter, TooLong
 
 MAX_WHOLE_BYTES = 32 * 1024 * 1024  # a whole answer is held until it is checked; as large as a request may be
 MAX_ERROR_BYTES = 64 * 1024
+MAX_TEXT_CHARS = 500  # of an upstream's own words, in errors and records
 
 # What goes on of an upstream's own headers: what a client of the dialect reads, nothing that speaks of the account.
 _PASSED = frozenset({b"content-type", b"openai-processing-ms", b"openai-version", b"x-request-id", b"content-language"})
@@ -58,7 +59,7 @@ class Exchange(msgspec.Struct, eq=False):
         self.headers = headers
         if status == 200 and self.dispatch.attempt.plan.request.call.stream:
             for name, value in headers:
-                if name == b"content-type" and value.startswith(b"text/event-stream"):
+                if name == b"content-type" and value[:17].lower() == b"text/event-stream":
                     request = self.dispatch.attempt.plan.request
                     self.streams = True
                     self.reader = request.dialect.stream_reader(request.call)
@@ -84,6 +85,8 @@ class Exchange(msgspec.Struct, eq=False):
         if self.sink is not None:
             if passed:
                 self.sink.write(passed)
+        elif reader.error:
+            pass  # in the same breath as the first token: nothing has gone out, so nothing needs to
         elif reader.started:
             self._commit(passed)
         elif passed:
@@ -91,7 +94,8 @@ class Exchange(msgspec.Struct, eq=False):
             if self.size > MAX_ERROR_BYTES:
                 self._commit(b"")
         if reader.error:
-            self._end(self._in_stream(reader.error))
+            text = f"error in the stream: {reader.error}"
+            self._end(AttemptFailed(Failure.SERVER, text, status=self.status))
 
     def end(self) -> None:
         """The body is complete by its own framing."""
@@ -128,10 +132,12 @@ class Exchange(msgspec.Struct, eq=False):
 
     def _tick_stream(self, now_us: int, elsewhere: bool) -> None:
         timers = self.dispatch.attempt.plan.request.route.policy.timers
+        if self.gate.sink.paused:
+            self.quiet_us = now_us  # the client's silence, not the upstream's
         silent_us = now_us - self.quiet_us
         waited_us = now_us - self.sent_us
         if self.sink is not None:
-            if silent_us >= timers.stall_us and not self.gate.sink.paused:
+            if silent_us >= timers.stall_us:
                 self._end(AttemptFailed(Failure.STALLED, f"nothing for {silent_us / 1e6:.1f} s", status=self.status))
                 return
         elif not self.status and waited_us >= timers.headers_us:
@@ -156,6 +162,7 @@ class Exchange(msgspec.Struct, eq=False):
             return
         if failure is not None:
             self.connection.close()
+            self._learn(failure)
         self.over = True
         self.gate.attach(None)  # here, not when the request wakes: by then another may be using the connection
         if not self.done.done():
@@ -163,6 +170,29 @@ class Exchange(msgspec.Struct, eq=False):
                 self.done.set_result(None)
             else:
                 self.done.set_exception(failure)
+
+    def _learn(self, failure: AttemptFailed | None) -> None:
+        """Keep for the record what had come of an answer that did not complete; no word of the provider's key."""
+        attempt = self.dispatch.attempt
+        if self.reader is not None:
+            self.model, self.usage = self.reader.model, self.reader.usage
+        attempt.status, attempt.bytes = self.status, self.size
+        attempt.usage, attempt.model = self.usage, self.model
+        if self.first_us >= 0:
+            attempt.first_token_us = self.first_us - attempt.started_us
+        if failure is not None:
+            secret = attempt.lane.secret
+            # Before it is cut: half a key is a secret too.
+            text = failure.text.replace(secret, "[key]") if secret else failure.text
+            failure.text = text[:MAX_TEXT_CHARS]
+
+    def abandon(self) -> None:
+        """Nobody waits for the answer any more: close the upstream, keep what is known."""
+        if not self.over:
+            self.over = True
+            self.gate.attach(None)
+            self.connection.close()
+            self._learn(None)
 
     def _hold(self, data: bytes) -> None:
         self.chunks.append(data)
@@ -212,13 +242,11 @@ class Exchange(msgspec.Struct, eq=False):
 
     def _refused(self) -> AttemptFailed:
         dialect = self.dispatch.attempt.plan.request.dialect
-        return dialect.failure(self.status, dict(self.headers), b"".join(self.chunks))
+        return dialect.failure(self.status, dict(self.headers), self._redacted(b"".join(self.chunks)))
 
-    def _in_stream(self, error: str) -> AttemptFailed:
-        reader = self.reader
-        assert reader is not None
-        self.model, self.usage = reader.model, reader.usage
-        return AttemptFailed(Failure.SERVER, f"error in the stream: {error}", status=self.status)
+    def _redacted(self, body: bytes) -> bytes:
+        secret = self.dispatch.attempt.lane.secret
+        return body.replace(secret.encode(), b"[key]") if secret else body
 
     def _passed_headers(self) -> bytes:
         lines = [b"%s: %s\r\n" % pair for pair in self.headers if pair[0] in _PASSED]

@@ -46,24 +46,24 @@ class Lane:
         self._theirs: Reading | None = None
         self._clock = clock
 
-    def reading(self) -> Reading:
+    def reading(self, now_us: int) -> Reading:
         """This worker's own view, overlaid on the board's: it may only be more careful, and newer measures win."""
         theirs = self._theirs
         own = self.health
         if theirs is None:
-            return Reading(self.in_flight, own.evidence_e6, own.ejected_until_us, self.first_token, self.total)
+            return Reading(self.in_flight, own.evidence_e6(now_us), own.ejected_until_us, self.first_token, self.total)
         return Reading(
             self.in_flight + self.others_in_flight,
-            max(own.evidence_e6, theirs.evidence_e6),
+            max(own.evidence_e6(now_us), theirs.evidence_e6),
             max(own.ejected_until_us, theirs.ejected_until_us),
             _newer(self.first_token, theirs.first_token),
             _newer(self.total, theirs.total),
         )
 
-    def own(self) -> Reading:
+    def own(self, now_us: int) -> Reading:
         """What this worker tells control: nothing that it learnt from the board."""
         return Reading(
-            self.in_flight, self.health.evidence_e6, self.health.ejected_until_us, self.first_token, self.total
+            self.in_flight, self.health.evidence_e6(now_us), self.health.ejected_until_us, self.first_token, self.total
         )
 
     def learn(self, theirs: Reading | None, others_in_flight: int) -> None:
@@ -74,7 +74,7 @@ class Lane:
     def succeeded(self, first_token_us: int, total_us: int, now_us: int) -> None:
         """A complete answer: durations in microseconds, -1 where there was no first token to see."""
         if self.health.evidence:
-            self.health = health.after_success(self.health)
+            self.health = health.after_success(self.health, now_us)
         if first_token_us >= 0:
             self.first_token = latency.add(self.first_token, first_token_us, now_us)
         self.total = latency.add(self.total, total_us, now_us)

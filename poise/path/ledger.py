@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from poise.decision import AttemptRecord, Usage
-from poise.errors import AttemptFailed
+from poise.errors import AttemptFailed, Failure
 from poise.path.service import Answered, Attempt
 from poise.rules.prepare import Option
 
@@ -41,24 +41,38 @@ def answered_record(attempt: Attempt, answered: Answered) -> AttemptRecord:
     )
 
 
-def failed_record(attempt: Attempt, failure: AttemptFailed | None, now_us: int, committed: bool) -> AttemptRecord:
-    """The record of an attempt that failed, or was cancelled (no failure). A vendor may bill what it had begun:
-    the prompt and at most the output asked for, hence ``bounded``; refusals before any work are free.
+def failed_record(attempt: Attempt, failure: AttemptFailed | None, now_us: int) -> AttemptRecord:
+    """The record of an attempt that failed, or was cancelled (no failure).
+
+    Refusals before any work are free. Of an answer that had begun, or may have, a vendor bills what it made, also what
+    nobody read: usage where it came in time, else the caller's own maximum (``bounded``), else what was seen (``estimated``).
     """
     request = attempt.plan.request
-    began = committed or failure is None or failure.status == 200
-    usage = Usage(request.facts.tokens, request.facts.max_output) if began else Usage()
-    secret = attempt.lane.secret
-    detail = failure.text[:200] if failure else "cancelled"
+    usage, billing = _begun(attempt, failure)
     return AttemptRecord(
         attempt.lane.target.id,
         attempt.started_us - request.arrived_us,
-        took_us=now_us - attempt.started_us,
-        status=failure.status if failure else 0,
-        failure=failure.failure if failure else "cancelled",
-        detail=detail.replace(secret, "[key]") if secret else detail,
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        cost_usd_e6=cost_usd_e6(request.route.option(attempt.candidate), usage),
-        billing="bounded" if began else "exact",
+        attempt.first_token_us,
+        now_us - attempt.started_us,
+        failure.status if failure else attempt.status,
+        failure.failure if failure else "cancelled",
+        failure.text[:200] if failure else "the client went, or the server stopped",
+        "",
+        usage.input_tokens,
+        usage.output_tokens,
+        cost_usd_e6(request.route.option(attempt.candidate), usage),
+        billing,
+        attempt.model,
     )
+
+
+def _begun(attempt: Attempt, failure: AttemptFailed | None) -> tuple[Usage, str]:
+    if failure is not None and failure.status != 200 and failure.failure is not Failure.TIMEOUT:
+        return Usage(), "exact"
+    if attempt.usage is not None:
+        return attempt.usage, "exact"
+    facts = attempt.plan.request.facts
+    if facts.max_output:
+        return Usage(facts.tokens, facts.max_output), "bounded"
+    per_token = STREAM_BYTES_PER_TOKEN if facts.stream else BYTES_PER_TOKEN
+    return Usage(facts.tokens, attempt.bytes // per_token), "estimated"

@@ -46,7 +46,7 @@ class Recover:
             try:
                 answered = await self._below(attempt, gate)
             except AttemptFailed as failure:
-                self._count(plan, attempt, failure, gate)
+                self._count(plan, attempt, failure)
                 last = failure
                 left_us = max(0, request.deadline_us - self._clock.now_us())
                 step = retry.after(
@@ -57,7 +57,7 @@ class Recover:
                 if step is retry.Step.GIVE_UP:
                     break
             except asyncio.CancelledError:
-                plan.attempts.append(failed_record(attempt, None, self._clock.now_us(), gate.committed))
+                plan.attempts.append(failed_record(attempt, None, self._clock.now_us()))
                 raise
             else:
                 return self._completed(plan, attempt, answered)
@@ -82,15 +82,15 @@ class Recover:
             tuple(plan.attempts),
         )
 
-    def _count(self, plan: Plan, attempt: Attempt, failure: AttemptFailed, gate: Gate) -> None:
+    def _count(self, plan: Plan, attempt: Attempt, failure: AttemptFailed) -> None:
         now_us = self._clock.now_us()
-        plan.attempts.append(failed_record(attempt, failure, now_us, gate.committed))
+        plan.attempts.append(failed_record(attempt, failure, now_us))
         if plan.request.deadline_us > now_us or failure.failure is not Failure.TIMEOUT:
             attempt.lane.failed(failure, now_us)  # our own deadline blames nobody
 
     def _should_not(self, plan: Plan, lane: Lane, index: int, now_us: int) -> str:
         """Later attempts follow the ranking but look again at what may have changed since."""
-        reading = lane.reading()
+        reading = lane.reading(now_us)
         option = plan.request.route.option(index)
         if reading.ejected_until_us > now_us and not plan.verdict.panic:
             return Drop.EJECTED
@@ -115,7 +115,8 @@ class Recover:
         if facts.blame is Blame.CALLER:
             status = last.status if 400 <= last.status < 500 else facts.status
             return Error("upstream_rejected", text, status=status, vendor_code=last.code)
-        text = f"{len(tried)} of {len(tried)} attempts failed, the last at {lane.target.id}: {text}"
+        said = f"status {last.status}, " if last.status else ""
+        text = f"all attempts failed ({len(tried)}), the last at {lane.target.id}: {said}{text}"
         if last.failure is Failure.RATE:
             wait_s = int(last.retry_after_s) + 1 if last.retry_after_s is not None else None
             return Error("upstream_rate_limited", text, hint="slow down", retry_after_s=wait_s)

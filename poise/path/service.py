@@ -33,6 +33,7 @@ class Sink(Protocol):
 
     started: bool  # a status line went out (perhaps only with keep-alive comments)
     cut: bool  # the server's own drain ends it, not the client
+    sent: int  # bytes of the answer handed on so far
     paused: bool  # the client is not reading as fast as the answer comes
 
     def start(self, status: int, headers: bytes) -> None:
@@ -83,7 +84,10 @@ class Plan(msgspec.Struct):
 
 
 class Attempt(msgspec.Struct):
-    """One try, ``number`` from 1, at one candidate (its index in the policy). elsewhere: another could still be tried."""
+    """One try, ``number`` from 1, at one candidate (its index in the policy). elsewhere: another could still be tried.
+
+    The rest is filled where the answer did not complete: what had come of it until then.
+    """
 
     plan: Plan
     lane: Lane
@@ -91,6 +95,11 @@ class Attempt(msgspec.Struct):
     number: int
     started_us: int
     elsewhere: bool
+    status: int = 0
+    first_token_us: int = -1
+    bytes: int = 0
+    usage: Usage | None = None
+    model: str = ""
 
 
 class Dispatch(msgspec.Struct):

@@ -22,25 +22,39 @@ LONGEST_EJECTION_US = 60_000_000
 JITTER = 0.5  # share of the wait that is left to chance, so that gateways do not come back in step
 
 
+# Evidence is of the recent past: half of it is gone after this long, so that three failures in a week are not a row.
+HALF_LIFE_US = 30_000_000
+FORGOTTEN = 0.1
+
+
 class Health(NamedTuple):
-    """What one worker holds of one target: evidence in [0, THRESHOLD], ejections in a row, and until when it is out."""
+    """What one worker holds of one target: evidence in [0, THRESHOLD] as it stood at at_us, ejections in a row, and until
+    when it is out. Times are wall time, microseconds.
+    """
 
     evidence: float = 0.0
     ejections: int = 0
     ejected_until_us: int = 0
+    at_us: int = 0
 
-    @property
-    def evidence_e6(self) -> int:
-        """Evidence as millionths of the threshold."""
-        return int(self.evidence * 1_000_000 / THRESHOLD)
+    def evidence_at(self, now_us: int) -> float:
+        """The evidence that is left by now."""
+        if not self.evidence:
+            return 0.0
+        left = self.evidence * 0.5 ** (max(0, now_us - self.at_us) / HALF_LIFE_US)
+        return left if left >= FORGOTTEN else 0.0
+
+    def evidence_e6(self, now_us: int) -> int:
+        """The evidence left by now, as millionths of the threshold."""
+        return int(self.evidence_at(now_us) * 1_000_000 / THRESHOLD) if self.evidence else 0
 
 
-def after_success(health: Health) -> Health:
+def after_success(health: Health, now_us: int) -> Health:
     """Health after an attempt that the target served. An ejection that has run out is forgiven with the evidence."""
     if not health.evidence:
         return health
-    left = max(0.0, health.evidence + SUCCESS)
-    return Health(left, health.ejections if left else 0, health.ejected_until_us if left else 0)
+    left = max(0.0, health.evidence_at(now_us) + SUCCESS)
+    return Health(left, health.ejections, health.ejected_until_us, now_us) if left else Health()
 
 
 def after_failure(health: Health, now_us: int, chance_0_1: float) -> Health:
@@ -51,9 +65,11 @@ def after_failure(health: Health, now_us: int, chance_0_1: float) -> Health:
     """
     if health.ejected_until_us > now_us:
         return health  # late news of attempts that were under way when it was ejected
-    evidence = health.evidence + FAILURE
-    if evidence < THRESHOLD and not health.ejections:
-        return health._replace(evidence=evidence)
-    wait_us = min(LONGEST_EJECTION_US, FIRST_EJECTION_US << min(health.ejections, 6))
+    left = health.evidence_at(now_us)
+    returning = health.ejections > 0 and left > 0
+    if left + FAILURE < THRESHOLD and not returning:
+        return Health(left + FAILURE, 0, 0, now_us)
+    tries = health.ejections if left else 0
+    wait_us = min(LONGEST_EJECTION_US, FIRST_EJECTION_US << min(tries, 6))
     wait_us -= int(wait_us * JITTER * chance_0_1)
-    return Health(ON_RETURN, health.ejections + 1, now_us + wait_us)
+    return Health(ON_RETURN, tries + 1, now_us + wait_us, now_us + wait_us)

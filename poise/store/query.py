@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+import msgspec
 from sqlalchemy import ColumnElement, Integer, Row, Select, create_engine, func, literal_column, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from poise import policy as policies
-from poise.decision import Kind, OutcomeKind
+from poise.decision import Kind, OutcomeKind, decode_outcome
 from poise.errors import Error
 from poise.policy import Policy
 from poise.store.record import CONVERSATION_BYTES, KIND_OF, OUTCOME_CODE, OUTCOME_OF
@@ -245,6 +246,16 @@ def _rows() -> Select[Any]:
     ).select_from(joined.outerjoin(policy_table, policy_table.c.id == d.policy_id))  # fmt: skip
 
 
+def _code(outcome: int | None, detail: bytes | None) -> str:
+    """The error code of a request that was routed: the table's column holds refusals' alone, the record has it."""
+    if detail is None or outcome in {None, OUTCOME_CODE[OutcomeKind.COMPLETED]}:
+        return ""
+    try:
+        return decode_outcome(detail).code
+    except msgspec.MsgspecError:
+        return ""  # a list is worth more than one row's code; `explain` tells of a record that cannot be read
+
+
 def _row(row: Row[Any]) -> Stored:
     cells: tuple[Any, ...] = tuple(row)
     id_, kind, workflow, target, key, policy, outcome, status, code = cells[:9]
@@ -258,7 +269,7 @@ def _row(row: Row[Any]) -> Stored:
         policy=policy or b"",
         outcome=None if outcome is None else OUTCOME_OF[outcome],
         status=status,
-        code=code or "",
+        code=code or _code(outcome, detail),
         attempts=attempts,
         took_us=took,
         first_byte_us=None if first is None or first < 0 else first,

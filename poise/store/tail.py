@@ -306,7 +306,13 @@ class Tail:
         if self._because is None:
             log.info("the store in %s is up", self._data)
             if sqlite3.sqlite_version_info < SAFE_SQLITE:
-                log.warning("SQLite %s: let nothing but Poise write to %s", sqlite3.sqlite_version, self._data / FILE)
+                log.info(
+                    "SQLite %s: let nothing but Poise write to %s; before %s two processes that write can corrupt "
+                    "its write-ahead log when it is reset",
+                    sqlite3.sqlite_version,
+                    self._data / FILE,
+                    ".".join(map(str, SAFE_SQLITE)),
+                )
         elif self._because:
             log.warning("the store in %s is up again", self._data)
         self._because = ""

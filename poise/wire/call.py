@@ -12,9 +12,10 @@ from poise.target import Target
 
 
 class Call(msgspec.Struct):
-    """One decoded call. fields holds the top level of the body, each value still raw; asks_usage: the client wants the usage chunk.
+    """One decoded call. fields holds the top level of the body, each value still raw.
 
-    The remaining fields are what ``poise.request.Facts`` says of the same names.
+    asks_usage: the client wants the usage chunk. choices is how many answers are asked for at once (``n``). The remaining
+    fields are what ``poise.request.Facts`` says of the same names.
     """
 
     surface: str
@@ -28,6 +29,7 @@ class Call(msgspec.Struct):
     tools: bool = False
     json_output: bool = False
     user: str = ""
+    choices: int = 1
 
 
 class Answer(msgspec.Struct):

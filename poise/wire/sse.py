@@ -15,27 +15,50 @@ class Splitter:
     Events end with an empty line; lines end with LF, CRLF or CR (WHATWG HTML, 9.2.5).
     """
 
-    __slots__ = ("_tail",)
+    __slots__ = ("_end", "_pieces", "_size")
 
     def __init__(self) -> None:
-        self._tail = b""
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._end = b""  # the last three bytes of the pieces: an empty line may lie across a seam
 
     @property
     def tail(self) -> bytes:
         """What has come of an event that is not complete yet."""
-        return self._tail
+        return b"".join(self._pieces)
 
     def feed(self, data: bytes) -> bytes:
-        """The complete events so far, b'' if none. Raises TooLong."""
-        if not self._tail and data.endswith(b"\n\n"):  # what every vendor sends, nearly always
-            return data
-        if self._tail:
-            data = self._tail + data
-        end = last_boundary(data)
-        if len(data) - end > MAX_EVENT_BYTES:
+        """The complete events so far, b'' if none. Raises TooLong.
+
+        Only the new bytes are searched: an event in many small pieces must not cost the square of its length.
+        """
+        if not self._pieces:
+            if data.endswith(b"\n\n"):  # what every vendor sends, nearly always
+                return data
+            end = last_boundary(data)
+            self._keep(data[end:])
+            return data[:end]
+        seam = len(self._end)
+        end = last_boundary(self._end + data) - seam
+        if end <= -seam:
+            self._keep(data)
+            return b""
+        whole = b"".join(self._pieces) + data
+        cut = self._size + end
+        self._pieces.clear()
+        self._size = 0
+        self._end = b""
+        self._keep(whole[cut:])
+        return whole[:cut]
+
+    def _keep(self, data: bytes) -> None:
+        if not data:
+            return
+        self._size += len(data)
+        if self._size > MAX_EVENT_BYTES:
             raise TooLong(f"an event of more than {MAX_EVENT_BYTES} bytes")
-        self._tail = data[end:]
-        return data[:end]
+        self._pieces.append(data)
+        self._end = (self._end + data)[-3:]
 
 
 def last_boundary(data: bytes) -> int:

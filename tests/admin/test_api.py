@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from poise.control.board import Action, merge
-from poise.decision import Drop, show_id
+from poise.decision import Drop, Outcome, OutcomeKind, encode_outcome, show_id
 from poise.edge.admin.explain import WHY_DROPPED
 from poise.signal import Board, Measure, Reading, TargetSignals, WorkerSignals
 from tests.admin.calls import Desk
-from tests.store.samples import NOW_US, POLICY
+from tests.store.samples import NOW_US, OUTCOME, POLICY
 from tests.store.stores import FIRST, World, begin, end
 
 
@@ -71,6 +71,22 @@ def test_decisions_are_found_by_their_facts(desk: Desk, query: str, numbers: lis
     found = desk.get(f"/api/v1/decisions?{query}").json["decisions"]
 
     assert [show_id(FIRST + number) for number in numbers] == [row["id"] for row in found]
+
+
+def test_the_list_has_the_code_of_what_failed(tmp_path: Path) -> None:
+    """It stands in the outcome's record; one that cannot be read costs its code, not the list."""
+    desk = Desk(tmp_path)
+    with World(tmp_path) as world:
+        writer = world.writer()
+        failed = Outcome(OutcomeKind.FAILED, 502, code="upstream_failed")
+        for number, (outcome, raw) in enumerate(
+            [(2, encode_outcome(failed)), (3, b"\xc1"), (1, encode_outcome(OUTCOME))]
+        ):
+            begin(writer, number)
+            writer.finished(FIRST + number, outcome, 502, "gpt-5.2@openai-us", 9, 0, 0, 0, raw, -1, 1)
+        world.step()
+
+    assert ["", "", "upstream_failed"] == [row["code"] for row in desk.get("/api/v1/decisions").json["decisions"]]
 
 
 def test_a_decision_is_explained_whole(desk: Desk) -> None:

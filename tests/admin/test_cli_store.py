@@ -12,6 +12,7 @@ from poise.edge import cli_store
 from poise.edge.admin import board_text, view
 from poise.edge.admin.condition import Condition
 from poise.edge.admin.text import WIDTH, duration, page, safe
+from poise.edge.cli import app
 from poise.signal import Board, Measure, Reading, TargetSignals, WorkerSignals
 from tests.admin.calls import snapshot
 from tests.store.samples import DECISION, NOW_US, POLICY, policy
@@ -249,6 +250,50 @@ def test_status_shows_workflows_and_targets(
     ):
         assert part in text
     assert "\x1b" not in text
+
+
+def test_status_leaves_out_idle_models_that_nobody_listed_as_workflows(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A bare model, or a model at a provider, shows once it has a request; a written workflow always."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "120")
+    pinned = POLICY.candidates[0]
+    implicit = [
+        msgspec.structs.replace(POLICY, workflow=name, candidates=(pinned,))
+        for name in (pinned.target.model, pinned.target.id)
+    ]
+    policies = {each.workflow: each for each in (POLICY, *implicit)}
+    condition = Condition(msgspec.structs.replace(snapshot(tmp_path), policies=policies), NOW_US)
+    told = view.status(condition, NOW_US)
+    names = {row["workflow"]: row["implicit"] for row in told["workflows"]}
+    board_text.show({**told, "targets": []})
+    idle = capsys.readouterr().out
+    for row in told["workflows"]:
+        row.update(requests=2, requests_per_s=2 / 60)
+    board_text.show({**told, "targets": []})
+    busy = capsys.readouterr().out
+
+    assert {"support-chat": False, pinned.target.model: True, pinned.target.id: True} == names
+    assert "support-chat" in idle
+    assert pinned.target.model not in idle
+    assert pinned.target.id in busy
+    assert "0.03" in busy
+
+
+def test_commands_look_where_the_configuration_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without --data the folder is that of ./poise.yaml; --data has the last word."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "poise.yaml").write_text("version: 1\ndata: elsewhere\n")
+    for command in (["status", "--once"], ["explain"], ["replay", "last"], ["reload"]):
+        for more, folder in (([], "elsewhere"), (["--data", "mine"], "mine")):
+            with pytest.raises(SystemExit) as end:
+                app([*command, *more])
+
+            assert 1 == end.value.code
+            assert folder in capsys.readouterr().err.splitlines()[0]
 
 
 def test_status_of_nothing_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from poise.edge.cli_config import check, init
+from poise.edge.cli_config import check, data_folder, init
 from poise.edge.config import compile_snapshot, load, resolve
 from poise.edge.config.start import demo_file, first_file
 from poise.edge.config.vendors import VENDORS
@@ -169,3 +169,59 @@ def test_init_overwrites_only_by_force(tmp_path: Path, capsys: Output) -> None:
 def test_init_in_no_folder_is_told(tmp_path: Path, capsys: Output) -> None:
     assert 1 == init(tmp_path / "none" / "poise.yaml", True, False)
     assert "cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("demo", [True, False])
+def test_init_says_how_to_start_the_upstreams(tmp_path: Path, capsys: Output, demo: bool) -> None:
+    """Nobody else starts them: both commands stand in the file as comments, and are printed, with the file's ports."""
+    path = tmp_path / "poise.yaml"
+
+    assert 0 == init(path, demo, False)
+    err, text = capsys.readouterr().err, path.read_text()
+    for name, port in (("us", 8711), ("eu", 8712)):
+        command = f"python -m poise.sim.region --name {name} --port {port}"
+        assert f"#   {command}\n" in text
+        assert f"  {command}\n" in err
+        assert f"url: http://127.0.0.1:{port}/v1\n" in text
+
+
+def test_init_for_a_key_tells_of_no_upstream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-one")
+
+    assert 0 == init(tmp_path / "poise.yaml", False, False)
+    assert "poise.sim" not in capsys.readouterr().err + (tmp_path / "poise.yaml").read_text()
+
+
+def test_unknown_models_are_one_warning_a_provider(tmp_path: Path) -> None:
+    """Each names its models, on one line; a model that is said something of is not among them."""
+    text = MINIMAL + "  b: {vendor: vllm, models: [n, {name: o, tools: true}, p]}\n"
+    told = [w for w in examined(written(tmp_path, text))[0].warnings if "catalogue" in w.text]
+
+    assert [(5, "providers.a.models", "m"), (6, "providers.b.models", "n, p")] == [
+        (w.line, w.path, w.value) for w in told
+    ]
+    assert not any("\n" in str(w) for w in told)
+
+
+@pytest.mark.parametrize(
+    ("text", "folder"),
+    [
+        (None, ".poise"),
+        (MINIMAL, ".poise"),
+        (MINIMAL + "data: there\n", "there"),
+        (MINIMAL + "data: there\ngrace: 30\n", "there"),
+        (MINIMAL + "data: none\n", ".poise"),
+        (MINIMAL + "data: postgresql://h/d\n", ".poise"),
+        ("version: [\n", ".poise"),
+    ],
+)
+def test_the_data_folder_is_the_file_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, folder: str
+) -> None:
+    """Where none is named: also by a file with mistakes elsewhere; .poise where the file names no folder."""
+    monkeypatch.chdir(tmp_path)
+    if text is not None:
+        written(tmp_path, text)
+
+    assert tmp_path / folder == data_folder(None).absolute()
+    assert Path("mine") == data_folder(Path("mine"))

@@ -34,6 +34,7 @@ _BEYOND = {
     "workflow of a workflow's alias", "no keys", "unknown workflow", "unknown model of a key",
     "the open grant's name", "a missing include", "a search of everything", "a literal secret",
     "deadline too long", "duplicate key", "a name with @", "listen on port 70000", "three secrets",
+    "no url by null", "a key as in a shell",
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poise.control.board import ejections, merge
+from poise.rules.health import Health, after_failure
 from poise.signal import Board, Measure, Reading, TargetSignals, WorkerSignals
 
 NOW_US = 1_700_000_000_000_000
@@ -107,4 +108,17 @@ def test_an_ejection_is_one_action_and_its_end_another() -> None:
     assert [("a", "eject", NOW_US), ("a", "return", NOW_US + 1_000_000)] == [
         (a.subject, a.action, a.at_us) for a in actions
     ]
-    assert "90 %" in actions[0].because
+    assert actions[0].because.endswith("; out for 1.0 s")
+
+
+def test_the_evidence_after_an_ejection_is_not_given_as_its_reason() -> None:
+    """A target that is ejected keeps a quarter of the evidence, for its return: that did not eject it."""
+    health = Health()
+    while not health.ejections:
+        health = after_failure(health, NOW_US, 0.0)
+    ejected = Reading(0, health.evidence_e6, health.ejected_until_us)
+    _, (action,) = ejections(frozenset(), merge([says(0, a=ejected)], Board(), NOW_US), NOW_US)
+
+    assert 250_000 == health.evidence_e6
+    assert "%" not in action.because
+    assert "ejection threshold" in action.because

@@ -134,6 +134,7 @@ class FakeSink:
         self.headers = b""
         self.body = b""
         self.comments = 0
+        self.sent = 0
         self.flow: Flow | None = None
 
     def start(self, status: int, headers: bytes) -> None:
@@ -146,6 +147,7 @@ class FakeSink:
     def write(self, data: bytes) -> None:
         """Part of a stream."""
         self.body += data
+        self.sent += len(data)
 
     def finish(self) -> None:
         """End of a stream."""
@@ -278,7 +280,7 @@ class World:
         dialect = OpenAI()
         said = body or b'{"model":"w","messages":[],"stream":%s}' % (b"true" if streams else b"false")
         call = dialect.read_call("chat", said)
-        facts = Facts("w", tokens=10, stream=call.stream)
+        facts = Facts("w", tokens=10, max_output=call.max_output, stream=call.stream)
         deadline_us = self.clock.at_us + self.policy.objective.deadline_us
         return Request(self._id, call, facts, self.route, dialect, self.clock.at_us, deadline_us)
 
@@ -289,6 +291,10 @@ class World:
     async def ask(self, sink: FakeSink, *, streams: bool = False) -> Outcome:
         """Send a request through the stack."""
         return await self.stack.admit(self.request(streams=streams), sink)
+
+    async def ask_for(self, request: Request, sink: FakeSink) -> Outcome:
+        """Send a request of the test's own through the stack."""
+        return await self.stack.admit(request, sink)
 
     def pass_time(self, seconds: float) -> None:
         """Move the clock and let the ticker look at what is live."""

@@ -31,6 +31,7 @@ from tests.path.fakes import (
 )
 
 ORDER = Choose(mode="order")
+ERROR = b'data: {"error":{"message":"out of memory"}}\n\n'
 
 
 def test_a_whole_answer_passes_unchanged() -> None:
@@ -132,7 +133,16 @@ def test_an_error_event_before_the_first_token_fails_over() -> None:
 
 
 @pytest.mark.parametrize(
-    "broken", [breaks(TOKEN), stream(TOKEN), breaks(TOKEN, TOKEN[:9]), stream(TOKEN, b'data: {"error":{}}\n\n')]
+    "broken",
+    [
+        breaks(TOKEN),
+        stream(TOKEN),
+        breaks(TOKEN, TOKEN[:9]),
+        stream(TOKEN, ERROR),
+        stream(TOKEN, ERROR, DONE),
+        stream(TOKEN, ERROR + DONE),
+        stream(TOKEN, TOKEN[:40], TOKEN[40:60]),
+    ],
 )
 def test_after_the_commit_point_a_break_never_looks_complete(broken: Script) -> None:
     """Lost, ended early, cut inside an event, error in the stream: no [DONE] reaches the client; the outcome is truncated."""
@@ -144,7 +154,9 @@ def test_after_the_commit_point_a_break_never_looks_complete(broken: Script) -> 
     assert TOKEN == sink.body
     assert not sink.done
     assert (OutcomeKind.TRUNCATED, "some") == (world.outcome().kind, world.outcome().delivered)
-    assert "bounded" == world.outcome().attempts[-1].billing
+    assert (200, "estimated") == (world.outcome().attempts[-1].status, world.outcome().attempts[-1].billing)
+    assert world.outcome().first_byte_us >= 0
+    assert len(TOKEN) == world.outcome().bytes
     assert 0 == len(world.pools[1].connections)
 
 
@@ -341,6 +353,57 @@ def test_the_providers_key_never_shows() -> None:
 
     assert "sk-secret" not in str(caught.value)
     assert "sk-secret" not in repr(world.outcome())
+
+
+def test_an_error_in_the_same_breath_as_the_first_token_fails_over() -> None:
+    """Nothing had gone out when both were read, so the caller need not know."""
+    world, sink = World(FakePool(stream(TOKEN + ERROR + DONE)), FakePool(stream(TOKEN, STOP, DONE))), FakeSink()
+    asyncio.run(world.ask(sink, streams=True))
+
+    assert TOKEN + STOP + DONE == sink.body
+
+
+@pytest.mark.parametrize(("ends", "complete"), [((0,), False), ((0, 1), True), ((0, 0), False)])
+def test_with_several_choices_each_must_end(ends: tuple[int, ...], *, complete: bool) -> None:
+    """``n: 2``: the first choice's end is not the answer's, where the upstream sends no [DONE]."""
+    marks = [b'data: {"choices":[{"index":%d,"delta":{},"finish_reason":"stop"}]}\n\n' % index for index in ends]
+    world, sink = World(FakePool(stream(TOKEN, *marks))), FakeSink()
+    request = world.request(body=b'{"model":"w","messages":[],"stream":true,"n":2}')
+    if complete:
+        asyncio.run(world.ask_for(request, sink))
+    else:
+        with pytest.raises(Error):
+            asyncio.run(world.ask_for(request, sink))
+
+    assert complete == sink.done
+
+
+def test_half_a_key_is_a_secret_too() -> None:
+    """A key that lies across the place where a text is cut is taken out before the cut."""
+    for pad in (190, 195, 490, 495):
+        echo = b'{"error":{"message":"%bsk-secret is bad"}}' % (b"x" * pad)
+        world = World(FakePool(whole(500, echo)))
+        with pytest.raises(Error) as caught:
+            asyncio.run(world.ask(FakeSink()))
+
+        assert "sk-s" not in str(caught.value)
+        assert "sk-s" not in repr(world.outcome())
+
+
+def test_what_a_cut_stream_had_cost_is_known() -> None:
+    """Usage that came in time is exact; else the caller's own maximum bounds it; else it is estimated by what was seen."""
+
+    def billed(body: bytes, *parts: bytes) -> tuple[str, int]:
+        world = World(FakePool(breaks(*parts)))
+        with pytest.raises(Error):
+            asyncio.run(world.ask_for(world.request(body=body), FakeSink()))
+        row = world.outcome().attempts[0]
+        return row.billing, row.output_tokens
+
+    plain = b'{"model":"w","messages":[],"stream":true}'
+    assert ("exact", 3) == billed(plain, TOKEN, USAGE)
+    assert ("bounded", 99) == billed(b'{"model":"w","messages":[],"stream":true,"max_tokens":99}', TOKEN)
+    assert ("estimated", len(TOKEN) * 20 // 160) == billed(plain, *[TOKEN] * 20)
 
 
 def test_an_expired_deadline_is_refused_at_the_door() -> None:

@@ -54,7 +54,7 @@ def test_a_bad_file_leaves_the_last_good_one_in_force_and_is_told_once(start: St
 
     assert (1, 1) == (done.returncode, again.returncode)
     assert str(gateway.file) in done.stderr
-    assert "epoch 1 is in force\n" == done.stdout
+    assert "refused; epoch 1 stays in force\n" == done.stdout
     assert _all_serve(gateway, "first")
     assert 1 == gateway.stderr().count("reload: refused")
 

@@ -158,6 +158,20 @@ def test_an_id_used_twice_is_said_and_stops_nothing(tmp_path: Path) -> None:
         assert [("duplicate", 1)] == world.rows("SELECT kind, amount FROM gaps")
 
 
+def test_the_log_says_why_nothing_else_may_write(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a SQLite that has the defect: what it is, in which versions, once, and not as a warning."""
+    monkeypatch.setattr("poise.store.tail.sqlite3.sqlite_version_info", (3, 51, 2))
+    with World(tmp_path) as world, caplog.at_level(logging.INFO):
+        world.step()
+        world.step()
+    (told,) = [record for record in caplog.records if "SQLite" in record.message]
+
+    assert logging.INFO == told.levelno
+    assert "before 3.51.3 two processes that write can corrupt its write-ahead log" in told.message
+
+
 def test_what_a_full_journal_dropped_is_in_the_gaps(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Dropped detail and dropped records are counted in the store and in the log, exactly."""
     with World(tmp_path) as world, caplog.at_level(logging.ERROR):

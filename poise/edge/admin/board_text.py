@@ -37,16 +37,23 @@ def _workflows(told: Json) -> Table:
     for name in ("first token", "success", "req/s", "mean", "USD"):
         table.add_column(name, justify="right")
     for row in told["workflows"]:
+        if row.get("implicit") and not row["requests"]:
+            continue  # every model and model@provider is one: they would hide what people wrote down
         objective, attained = row["objective"], row["attained"]
         table.add_row(
             safe(row["workflow"]),
             _against(attained["first_token_share"], duration(objective["first_token_us"] or None), "within"),
             _against(attained["success_share"], f"{objective['success_e6'] / 1e4:g} %", "of", objective["success_e6"]),
-            f"{row['requests_per_s']:.1f}",
+            _rate(row["requests_per_s"]),
             duration(row["took_us_mean"]),
             f"{row['cost_usd']:.4f}",
         )
     return table
+
+
+def _rate(per_s: float) -> str:
+    """Of a slow workflow one decimal would show 0.0."""
+    return f"{per_s:.2f}" if per_s < 10 else f"{per_s:.1f}"
 
 
 def _against(share: float | None, promised: str, word: str, there: int | None = None) -> str:

@@ -18,7 +18,10 @@ def health(condition: Condition) -> str:
 
 
 def workflows(condition: Condition, now_us: int) -> list[Json]:
-    """Each workflow: objective, and what was attained by requests of the last minute that have ended."""
+    """Each workflow: objective, and what was attained by requests of the last minute that have ended.
+
+    implicit: nobody wrote it down; a model, or a model at a provider, that is asked for by its own name.
+    """
     minute = condition.last_minute(now_us)
     told = []
     for name, policy in sorted(condition.policies.items()):
@@ -33,6 +36,7 @@ def workflows(condition: Condition, now_us: int) -> list[Json]:
             {
                 "workflow": name,
                 "owner": policy.owner,
+                "implicit": all(name in {c.target.model, c.target.id} for c in policy.candidates),
                 "policy": policy.digest.hex(),
                 "objective": {
                     "first_token_us": policy.objective.first_token_us,

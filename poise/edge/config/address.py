@@ -17,6 +17,8 @@ from poise.edge.config.spec import Leaf, Wrong
 
 SECRET_SCHEMES = ("env:", "file:")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+# As shells have it. Capitals with an underscore alone: what a hint repeats must not be a password that begins with $.
+_SHELL_VARIABLE = re.compile(r"\$(?=[A-Z0-9]*_)[A-Z_][A-Z0-9_]{0,63}")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9.])?")
 
 
@@ -57,6 +59,8 @@ def _secret(node: Scalar, findings: Findings) -> object:
         if not text:
             raise Wrong("is not text", "put it in quotes")
         return Secret("literal", text)
+    if _SHELL_VARIABLE.fullmatch(text):
+        raise Wrong("is not a reference to a secret", f"write env:{text[1:]}")
     raise Wrong("is a secret itself, not a reference to one", "env:NAME or file:PATH (or allow_literal_secrets: true)")
 
 

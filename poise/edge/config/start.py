@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as Environ
+from urllib.parse import urlsplit
 
 from poise.edge.catalog import catalog
 from poise.edge.config import not_yet
@@ -75,13 +76,24 @@ def first_file(environ: Environ[str, str]) -> str:
 
 def demo_file(urls: Environ[str, str] | None = None) -> str:
     """A commented poise.yaml for simulated upstreams; urls maps a region to where its upstream listens."""
-    blocks = [_HEAD, "providers: # SIMULATED upstreams on this machine: they invent their answers, and cost nothing"]
-    for region, url in (urls or DEMO_URLS).items():
+    where = urls or DEMO_URLS
+    blocks = [_HEAD, "# Start each of these in a terminal of its own, from the same environment as poise:"]
+    blocks += [f"#   {command}" for command in demo_commands(where)]
+    blocks.append("providers: # SIMULATED upstreams on this machine: they invent their answers, and cost nothing")
+    for region, url in where.items():
         model = "{name: sim-chat, context_tokens: 8192, tools: true, embeddings: false, price: {input: 1, output: 4}}"
         lines = ("vendor: openai-compatible", f"region: {region}", f"url: {url}", f"models: [{model}]")
         blocks.append(f"  sim-{region}:\n" + "\n".join(f"    {line}" for line in lines))
     blocks.append(_workflow(["sim-chat"]))
     return "\n".join(blocks) + _TAIL
+
+
+def demo_commands(urls: Environ[str, str] | None = None) -> list[str]:
+    """What starts the simulated upstreams of ``demo_file``, one command each; nothing else starts them."""
+    return [
+        f"python -m poise.sim.region --name {region} --port {urlsplit(url).port}"
+        for region, url in (urls or DEMO_URLS).items()
+    ]
 
 
 def _workflow(models: list[str]) -> str:

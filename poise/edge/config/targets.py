@@ -9,6 +9,7 @@ import msgspec
 from poise.edge.catalog import Entry, catalog
 from poise.edge.config.address import Secret, is_loopback
 from poise.edge.config.load import Loaded
+from poise.edge.config.node import Node, Scalar
 from poise.edge.config.problem import Findings, Place
 from poise.edge.config.shape import ModelShape, PriceShape, PriorShape, ProviderShape
 from poise.edge.config.tree import find, key_place
@@ -24,6 +25,8 @@ class Link(msgspec.Struct, frozen=True):
     proxy: Secret | None = None
 
 
+_MOST_NAMED = 20  # models in one warning
+
 # Said of a model anywhere; all else (context, tools, price) depends on who serves it, and how.
 _EVERYWHERE = frozenset({"vision", "audio", "embeddings"})
 
@@ -34,6 +37,7 @@ def links_and_targets(loaded: Loaded, findings: Findings) -> tuple[dict[str, Lin
     targets: dict[str, Target] = {}
     for name, shape in loaded.shape.providers.items():
         links[name] = _link(loaded, name, shape, findings)
+        unknown: list[str] = []
         for i, said in enumerate(shape.models):
             model = ModelShape(name=said) if isinstance(said, str) else said
             target = _target(name, shape, model)
@@ -44,10 +48,19 @@ def links_and_targets(loaded: Loaded, findings: Findings) -> tuple[dict[str, Lin
                 continue
             targets[target.id] = target
             if target.can == Capabilities():
-                path, place = f"providers.{name}.models[{i}]", find(loaded.root, "providers", name, "models", i).place
-                hint = "say context_tokens, tools, price, ... to have them checked and counted"
-                findings.warning(place, path, model.name, "is not in the catalogue: what it can do is unknown", hint)
+                unknown.append(model.name)
+        _unknown(loaded, name, unknown, findings)
     return links, targets
+
+
+def _unknown(loaded: Loaded, provider: str, names: list[str], findings: Findings) -> None:
+    """One line for all models of a provider of which nothing is known."""
+    if not names:
+        return
+    listed = ", ".join(names[:_MOST_NAMED]) + (f" and {len(names) - _MOST_NAMED} more" * (len(names) > _MOST_NAMED))
+    text = "not in the catalogue, so what they can do is unknown; say context_tokens, tools, price, ... of them"
+    place = find(loaded.root, "providers", provider, "models").place
+    findings.warning(place, f"providers.{provider}.models", listed, text)
 
 
 def _link(loaded: Loaded, name: str, shape: ProviderShape, findings: Findings) -> Link:
@@ -59,13 +72,14 @@ def _link(loaded: Loaded, name: str, shape: ProviderShape, findings: Findings) -
         place = node.place if field in _fields(loaded, name) else key_place(loaded.root, "providers", name)
         findings.error(place, f"providers.{name}.{field}", value, text, hint)
 
-    if not url and vendor.dialect == "openai":
+    there = _fields(loaded, name)  # also what is wrong, and was told of as that
+    if not url and "url" not in there and vendor.dialect == "openai":
         error("url", f"is missing: {shape.vendor} has no usual address", "add url: http://host:port/v1")
-    if vendor.variable and not shape.key and not shape.url and vendor.dialect == "openai":
+    if vendor.variable and not there & {"key", "url"} and vendor.dialect == "openai":
         error("key", f"is missing: {shape.vendor} asks for one", f"add key: env:{vendor.variable}")
     if bool(shape.client_cert) != bool(shape.client_key):
-        there, lacking = ("client_cert", "client_key") if shape.client_cert else ("client_key", "client_cert")
-        error(there, f"is of no use without {lacking}", f"add {lacking}: PATH")
+        has, lacking = ("client_cert", "client_key") if shape.client_cert else ("client_key", "client_cert")
+        error(has, f"is of no use without {lacking}", f"add {lacking}: PATH")
     if shape.key and url.startswith("http://") and not _on_loopback(url):
         node = find(loaded.root, "providers", name, "url")
         hint = "use https://, or leave the key out"
@@ -86,8 +100,10 @@ def _link(loaded: Loaded, name: str, shape: ProviderShape, findings: Findings) -
 
 
 def _fields(loaded: Loaded, provider: str) -> frozenset[str]:
+    """What the file says of a provider, right or wrong; ``url: null`` says nothing."""
     node = find(loaded.root, "providers", provider)
-    return frozenset(getattr(node, "items", ()))
+    items: dict[str, Node] = getattr(node, "items", {})
+    return frozenset(name for name, said in items.items() if not (isinstance(said, Scalar) and said.value is None))
 
 
 def _on_loopback(url: str) -> bool:

@@ -35,7 +35,7 @@ class OpenAI:
         return answer.read(call, body)
 
     def stream_reader(self, call: Call) -> StreamReader:
-        return ChatStream(injected=not call.asks_usage)
+        return ChatStream(injected=not call.asks_usage, choices=call.choices)
 
     def failure(self, status: int, headers: dict[bytes, bytes], body: bytes) -> AttemptFailed:
         return failure.read(status, headers, body)

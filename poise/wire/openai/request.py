@@ -24,7 +24,8 @@ _options = msgspec.json.Decoder(dict[str, msgspec.Raw] | None).decode
 _TRUE, _FALSE, _NULL = b"true", b"false", b"null"
 _WITH_USAGE = msgspec.Raw(b'{"include_usage":true}')
 _DATA_URL = re.compile(rb'"data:[^"]*"')
-_MODALITIES = ((b'"image_url"', "image"), (b'"input_audio"', "audio"), (b'"file"', "file"))
+_PART = re.compile(rb'"type"\s*:\s*"(image_url|input_audio|file)"')
+_MODALITIES = {b"image_url": "image", b"input_audio": "audio", b"file": "file"}
 
 
 class _Key:
@@ -46,7 +47,7 @@ def read(surface: str, body: bytes) -> Call:
     if model is None:
         raise Error("invalid_field", "the body has no model", hint='send {"model": "<workflow or model>", ...}')
     call = Call(surface, fields, _string(model, "model"))
-    content = fields.get("messages") or fields.get("input")
+    content = fields.get("input" if surface == "embeddings" else "messages")
     if content is None:
         needed = "input" if surface == "embeddings" else "messages"
         raise Error("invalid_field", f"the body has no {needed}", hint=f"send {needed!r} beside 'model'")
@@ -101,22 +102,21 @@ def _refuse_duplicates(body: bytes) -> None:
 
 
 def _read_parts(call: Call, content: bytes) -> None:
-    """Modalities beside text. A quote inside a JSON string is escaped, so these marks are structure, never prose."""
-    call.modalities = tuple(name for mark, name in _MODALITIES if mark in content)
+    """Modalities beside text, by the type of content parts. A quote inside a JSON string is escaped, so a key with its
+    colon and value is structure; a bare ``"file"`` may be somebody's whole message.
+    """
+    kinds = _PART.findall(content)
+    if not kinds:
+        return
+    call.modalities = tuple(name for kind, name in _MODALITIES.items() if kind in kinds)
     inline = sum(len(found.group()) for found in _DATA_URL.finditer(content))
-    call.tokens = max(1, call.tokens - inline // BYTES_PER_TOKEN) + IMAGE_TOKENS * content.count(b'"image_url":')
+    call.tokens = max(1, call.tokens - inline // BYTES_PER_TOKEN) + IMAGE_TOKENS * kinds.count(b"image_url")
 
 
 def _read_rest(call: Call, fields: dict[str, msgspec.Raw]) -> None:
-    limit = fields.get("max_completion_tokens") or fields.get("max_tokens")
-    if limit is not None:
-        try:
-            said = _count(limit)
-        except msgspec.DecodeError as bad:
-            raise Error(
-                "invalid_field", f"max_tokens is {_short(limit)}, not a whole number", hint="send 1 or more"
-            ) from bad
-        call.max_output = min(max(said or 0, 0), 1 << 40)
+    call.max_output = _whole_number(fields, "max_completion_tokens") or _whole_number(fields, "max_tokens")
+    if "n" in fields:
+        call.choices = _whole_number(fields, "n") or 1
     tools = fields.get("tools") or fields.get("functions")
     if tools is not None:
         call.tools = bytes(tools) not in (_NULL, b"[]")
@@ -126,6 +126,16 @@ def _read_rest(call: Call, fields: dict[str, msgspec.Raw]) -> None:
     user = fields.get("user")
     if user is not None and bytes(user) != _NULL:
         call.user = _string(user, "user")
+
+
+def _whole_number(fields: dict[str, msgspec.Raw], name: str) -> int:
+    raw = fields.get(name)
+    if raw is None:
+        return 0
+    try:
+        return min(max(_count(raw) or 0, 0), 1 << 40)
+    except msgspec.DecodeError as bad:
+        raise Error("invalid_field", f"{name} is {_short(raw)}, not a whole number", hint="send 1 or more") from bad
 
 
 def _asks_usage(raw: msgspec.Raw | None) -> bool:

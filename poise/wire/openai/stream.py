@@ -14,6 +14,7 @@ from poise.wire.sse import data_of, events_of
 
 
 class _Choice(msgspec.Struct):
+    index: int | None = None
     delta: dict[str, msgspec.Raw] | None = None
     finish_reason: str | None = None
     text: str | None = None
@@ -35,12 +36,18 @@ _NO_TOKEN = ("role", "refusal", "obfuscation")
 
 
 class ChatStream:
-    """Reads one answer. ``injected``: we asked for usage on the client's behalf, so the client must not see it."""
+    """Reads one answer. ``injected``: we asked for usage on the client's behalf, so the client must not see it.
 
-    __slots__ = ("_injected", "error", "finished", "model", "started", "usage")
+    choices is how many the client asked for: the answer is complete when each of them has ended, or at ``[DONE]``.
+    """
 
-    def __init__(self, *, injected: bool) -> None:
+    __slots__ = ("_choices", "_ended", "_injected", "_spaced", "error", "finished", "model", "started", "usage")
+
+    def __init__(self, *, injected: bool, choices: int = 1) -> None:
         self._injected = injected
+        self._choices = choices
+        self._ended: set[int] = set()
+        self._spaced = False  # a vendor that puts blanks behind its colons: each event is parsed, the marks do not fit
         self.started = False
         self.finished = False
         self.model = ""
@@ -49,12 +56,24 @@ class ChatStream:
 
     def feed(self, events: bytes) -> bytes:
         """The events that go on to the client."""
-        if self.started and b'"finish_reason":"' not in events and b'"error"' not in events and b"[DONE]" not in events:
+        if (
+            self.started
+            and not self._spaced
+            and b'"finish_reason":"' not in events
+            and b'"error"' not in events
+            and b"[DONE]" not in events
+        ):
             if b'"usage":' not in events:
                 return events
-            if b'"usage":{' not in events and b'"usage": {' not in events:
+            if b'"usage":{' not in events:
                 return self._without_null(events)
-        return b"".join([kept for event in events_of(events) if (kept := self._one(event))])
+        kept = []
+        for event in events_of(events):
+            passed = self._one(event)
+            if self.error:
+                break  # whatever follows, a [DONE] above all, must not make the answer look complete
+            kept.append(passed)
+        return b"".join(kept)
 
     def _one(self, event: bytes) -> bytes:
         data = data_of(event)
@@ -68,8 +87,10 @@ class ChatStream:
         except (msgspec.DecodeError, RecursionError):
             return event  # not ours to judge: the client's own parser sees what the vendor sent
         if bytes(chunk.error) != b"null":
-            self.error = bytes(chunk.error)[:300].decode(errors="replace")
+            self.error = bytes(chunk.error).decode(errors="replace")
             return b""
+        if not self.started and b'"choices": ' in data:
+            self._spaced = True
         if chunk.model and not self.model:
             self.model = chunk.model
         if (usage := read_usage(chunk.usage)) is not None:
@@ -78,7 +99,9 @@ class ChatStream:
                 return b""
         for choice in chunk.choices or ():
             if choice.finish_reason:
-                self.started = self.finished = True
+                self.started = True
+                self._ended.add(choice.index or 0)
+                self.finished = self.finished or len(self._ended) >= self._choices
             elif not self.started:
                 self.started = _says_something(choice)
         return self._without_null(event)
@@ -87,7 +110,12 @@ class ChatStream:
         """Asking for usage puts ``usage: null`` on each chunk; a client that did not ask does not see it."""
         if not self._injected:
             return events
-        return events.replace(b',"usage":null', b"")
+        events = events.replace(b',"usage":null', b"")
+        if b'"usage"' not in events:
+            return events
+        for mark in (b'"usage":null,', b', "usage": null', b'"usage": null, '):
+            events = events.replace(mark, b"")
+        return events
 
 
 def _says_something(choice: _Choice) -> bool:
