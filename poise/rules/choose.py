@@ -136,7 +136,10 @@ def _should_not(option: Option, reading: Reading, inputs: Inputs, budgeted: bool
 
 
 def _rank(able: list[Option], inputs: Inputs, prepared: Prepared) -> list[Ranked]:
-    """Score parts are relative to the best candidate present: best / own, so 1 is the best and half is twice as slow or dear."""
+    """Score parts are relative to the best candidate present: best / own, so 1 is the best and half is twice as slow or dear.
+
+    Two plain loops on purpose: a comprehension a part was 1 us slower for three candidates (Python 3.11 calls each one).
+    """
     readings = inputs.readings
     facts = inputs.facts
     fresh_from_us = inputs.now_us - STALE_US

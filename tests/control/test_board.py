@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poise.control.board import ejections, merge
-from poise.rules.health import Health, after_failure
 from poise.signal import Board, Measure, Reading, TargetSignals, WorkerSignals
 
 NOW_US = 1_700_000_000_000_000
@@ -113,12 +112,9 @@ def test_an_ejection_is_one_action_and_its_end_another() -> None:
 
 def test_the_evidence_after_an_ejection_is_not_given_as_its_reason() -> None:
     """A target that is ejected keeps a quarter of the evidence, for its return: that did not eject it."""
-    health = Health()
-    while not health.ejections:
-        health = after_failure(health, NOW_US, 0.0)
-    ejected = Reading(0, health.evidence_e6, health.ejected_until_us)
+    ejected = Reading(0, 250_000, NOW_US + 600_000)
     _, (action,) = ejections(frozenset(), merge([says(0, a=ejected)], Board(), NOW_US), NOW_US)
 
-    assert 250_000 == health.evidence_e6
     assert "%" not in action.because
     assert "ejection threshold" in action.because
+    assert action.because.endswith("; out for 0.6 s")
