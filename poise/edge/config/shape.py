@@ -152,7 +152,9 @@ class TimersShape(msgspec.Struct, frozen=True):
     connect: Annotated[int, duration(), "to be connected"] = 2 * _S
     headers: Annotated[int, duration(), "to the head of the answer"] = 10 * _S
     first_token: Annotated[int, duration(), "to the first token"] = 10 * _S
-    stall: Annotated[int | None, duration(), "between tokens, soft; so far it only sets stall_hard to three times it; 10s by default"] = None
+    stall: Annotated[
+        int | None, duration(), "between tokens, soft; so far it only makes stall_hard three times it; 10s"
+    ] = None
     stall_hard: Annotated[
         int | None, duration(), "between tokens, then the stream is given up; three times stall where not said"
     ] = None

@@ -84,7 +84,7 @@ def playing(scene: Scene, peers: Sequence[Peer], *, events_per_s: float = 50.0, 
         pem = certificate.make(work) if tls else None
         upstream_ports = free_ports(3)
         first, second, third = upstream_ports
-        authority = certificate.authority(pem) if pem else None
+        authority = certificate.authority(pem).resolve() if pem else None
         upstream = _start_upstream(scene, work, upstream_ports, events_per_s, pem)
         ending.callback(process.stop, upstream.process)
         ready: list[Running] = []
