@@ -148,7 +148,7 @@ def test_paths_start_at_the_file_that_says_them(tmp_path: Path) -> None:
     provider = resolved.links["b"].provider
 
     assert f"file:{tmp_path}/conf.d/key" == provider.key
-    assert f"{tmp_path}/conf.d/ca.pem" == provider.ca
+    assert f"file:{tmp_path}/conf.d/ca.pem" == provider.ca
     assert f"{tmp_path}/store" == resolved.data
     assert f"unix:{tmp_path}/p.sock" == resolved.listener.address
     assert {path, tmp_path / "conf.d", *(tmp_path / "conf.d" / n for n in ("b.yaml", "key", "ca.pem"))} == set(

@@ -91,12 +91,17 @@ def _link(loaded: Loaded, name: str, shape: ProviderShape, findings: Findings) -
         url=url,
         key=shape.key.reference if shape.key else "",
         proxy=(shape.proxy.literal or shape.proxy.reference) if shape.proxy else "",
-        ca=shape.ca,
-        client_cert=shape.client_cert,
-        client_key=shape.client_key,
+        ca=_reference(shape.ca),
+        client_cert=_reference(shape.client_cert),
+        client_key=_reference(shape.client_key),
         connections=shape.connections,
     )
     return Link(provider, shape.key, shape.proxy)
+
+
+def _reference(path: str) -> str:
+    """A certificate's path as the reference that a Provider holds."""
+    return f"file:{path}" if path else ""
 
 
 def _fields(loaded: Loaded, provider: str) -> frozenset[str]:
