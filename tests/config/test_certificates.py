@@ -14,7 +14,9 @@ from poise.edge.http.tls import TlsFiles
 FILE = """\
 version: 1
 providers:
-  own: {vendor: openai-compatible, url: "https://localhost:1/v1", region: eu, ca: "CA", client_cert: CERT, client_key: KEY, models: [m]}
+  own:
+    {vendor: openai-compatible, url: "https://localhost:1/v1", region: eu, models: [m],
+     ca: "CA", client_cert: CERT, client_key: KEY}
 workflows: {w: {candidates: [m]}}
 keys: {k: {secret: env:K}}
 """
