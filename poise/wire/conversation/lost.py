@@ -1,0 +1,37 @@
+"""What a translation could not carry. It is said, never dropped in silence: a 400 with ``strict``, else a note and a header."""
+
+from __future__ import annotations
+
+import msgspec
+
+MAX_LOSSES = 64  # told of one request; what is beyond is counted, not named
+
+
+class Loss(msgspec.Struct, frozen=True):
+    """One thing that was not carried: where it stood, in the caller's words (``messages[2].content[0]``), and what it was."""
+
+    where: str
+    what: str
+
+
+class Lost:
+    """Collects losses while a value is written in another dialect."""
+
+    __slots__ = ("count", "losses")
+
+    def __init__(self) -> None:
+        self.losses: list[Loss] = []
+        self.count = 0
+
+    def add(self, where: str, what: str) -> None:
+        """Note a loss."""
+        self.count += 1
+        if len(self.losses) < MAX_LOSSES:
+            self.losses.append(Loss(where, what))
+
+    def rest(self, where: str, rest: object, harmless: frozenset[str] = frozenset()) -> None:
+        """Note each field of another dialect's ``rest`` that said something: not null, not empty, not known to be harmless."""
+        if isinstance(rest, dict):
+            for name, value in rest.items():
+                if name not in harmless and value not in (None, "", [], {}):
+                    self.add(f"{where}.{name}" if where else str(name), "has no counterpart there")
