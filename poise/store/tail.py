@@ -22,7 +22,7 @@ from typing import NamedTuple
 from poise import policy as policies
 from poise.errors import Error
 from poise.policy import Policy
-from poise.store.reader import DamagedJournal, Reader
+from poise.store.reader import Cut, DamagedJournal, Reader
 from poise.store.rows import Batch, Context, Joiner
 from poise.store.sqlite import FILE, ActionRow, Gap, Mark, Store, connect
 
@@ -32,7 +32,7 @@ FOLDER = "journal"
 LOCK = "store.lock"
 SAFE_SQLITE = (3, 51, 3)  # before it, a second writer can corrupt the write-ahead log (see sqlite.py)
 
-# One transaction's worth: about 10,000 requests, 30 ms of work, 25 MB of memory while it lasts.
+# One transaction's worth: 10,000 to 20,000 requests, 50 to 80 ms of work. It passes through memory in small pieces.
 _BATCH_BYTES = 8 * 1024 * 1024
 # A pass that has more to do goes on at once, but returns now and then so that its caller can stop it or learn of it.
 _MOST_BATCHES = 8
@@ -184,8 +184,11 @@ class Tail:
     def _find(self) -> None:
         """Open journals that are new in the folder; what is none is set aside and said."""
         folder = self._data / FOLDER
-        names = {path.name for path in folder.glob("*.journal")} if folder.is_dir() else set()
-        for name in sorted(names - self._readers.keys()):
+        try:
+            names = os.listdir(folder)  # noqa: PTH208 - paths take 60 us longer, four times a second for years
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for name in sorted(name for name in names if name.endswith(".journal") and name not in self._readers):
             path = folder / name
             try:
                 self._readers[name] = Reader.open(path)
@@ -219,13 +222,12 @@ class Tail:
                 mark = store.journal(name)
                 self._stored[name] = _Stored(mark, store.under_way(mark.id))
             pieces[name] = self._piece(store, reader, self._stored[name], batch, gaps, now_us=now_us, share=share)
-        twice = store.put(batch)
-        if twice:
-            gaps.append(Gap(now_us, "", "duplicate", twice, "a decision of that id was there already"))
+        store.put(batch)
+        if batch.twice:
+            gaps.append(Gap(now_us, "", "duplicate", batch.twice, "a decision of that id was there already"))
         gaps += [Gap(now_us, name, "damaged", size, because) for name, size, because in self._damaged]
         store.note(actions, gaps)
-        came = len(batch.whole) + len(batch.talks) + len(batch.opens)
-        trimmed = store.trim(now_us=now_us, keep_s=self._kept.seconds, keep_bytes=self._kept.bytes, came=came)
+        trimmed = store.trim(now_us=now_us, keep_s=self._kept.seconds, keep_bytes=self._kept.bytes, came=batch.came)
         store.commit()
         return self._committed(store, batch, pieces, gaps)._replace(trimmed=trimmed)
 
@@ -236,22 +238,26 @@ class Tail:
         gone = reader.writer_gone()  # asked before reading: what it wrote last is then read too
         if old.settled_us is not None:
             return _Piece(old, Joiner(old.id, {}, store, batch), 0, 0, 0)  # only the file was left to remove
-        scan = reader.scan(old.position, share)
         joiner = Joiner(old.id, stored.under_way, store, batch)
-        joiner.take(scan.bodies)
-        drained = gone and scan.position == reader.written
+        position, rows, cuts = old.position, 0, list[Cut]()
+        for scan in reader.scans(position, share):
+            joiner.take(scan.bodies)
+            store.put(batch, last=False)
+            position, rows, cuts = scan.position, rows + len(scan.bodies), cuts + scan.cuts
+        joiner.settle()
+        drained = gone and position == reader.written
         crashed = joiner.crash() if drained else 0
-        mark = Mark(old.id, scan.position, reader.detail_dropped, reader.records_dropped, now_us if drained else None)
+        mark = Mark(old.id, position, reader.detail_dropped, reader.records_dropped, now_us if drained else None)
         if mark != old:
             store.mark(mark)
         for kind, amount, because in (
             ("detail", mark.detail_dropped - old.detail_dropped, "the journal was three quarters full"),
             ("records", mark.records_dropped - old.records_dropped, "the journal was full"),
-            *(("cut", cut.bytes, f"wrong crc at position {cut.position}") for cut in scan.cuts),
+            *(("cut", cut.bytes, f"wrong crc at position {cut.position}") for cut in cuts),
         ):
             if amount:
                 gaps.append(Gap(now_us, name, kind, amount, because))
-        return _Piece(mark, joiner, len(scan.bodies), crashed, sum(cut.bytes for cut in scan.cuts))
+        return _Piece(mark, joiner, rows, crashed, sum(cut.bytes for cut in cuts))
 
     def _committed(self, store: Store, batch: Batch, pieces: dict[str, _Piece], gaps: list[Gap]) -> Report:
         """What follows once the rows are durable, and only then."""
