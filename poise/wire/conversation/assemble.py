@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from poise.wire.conversation.answer import Answer, Choice, Ending, Usage
 from poise.wire.conversation.event import (
     Cite,
@@ -51,8 +53,9 @@ class Assembler:
             self._pieces.setdefault((event.choice, event.index), []).append(event.text)
         elif isinstance(event, Open):
             key = (event.choice, event.index)
-            self._open[key] = event.part
-            self._choice(event.choice).parts.append(event.part)
+            part = msgspec.structs.replace(event.part)  # it grows here: the event is others' too
+            self._open[key] = part
+            self._choice(event.choice).parts.append(part)
         elif isinstance(event, Close):
             self._settle((event.choice, event.index))
         elif isinstance(event, Seal | Cite):
@@ -76,7 +79,7 @@ class Assembler:
         part = self._open.get((event.choice, event.index))
         if isinstance(event, Cite):
             if isinstance(part, Text):
-                part.citations.append(event.citation)
+                part.citations = [*part.citations, event.citation]
         elif isinstance(part, Reasoning):
             part.signature += event.signature
             part.sealed += event.sealed

@@ -17,7 +17,8 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True):
 
     limit_field is the name of the output limit; developer: system text is sent with the role ``developer``; lacks are
     fields that are refused there and so are left out, with a note; max_output is sent where the caller set no limit and
-    the dialect wants one; schema: structured output is understood.
+    the dialect wants one; schema: structured output is understood; adds are fields that this server wants in every body
+    (``anthropic_version`` on Vertex and Bedrock).
     """
 
     limit_field: str = ""
@@ -26,6 +27,7 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True):
     max_output: int = 4096
     schema: bool = True
     tool_ids: str = ""
+    adds: dict[str, str] = {}
 
 
 class EventReader(Protocol):

@@ -15,11 +15,16 @@ from poise.wire.conversation.part import Citation, Kept, Media, Reasoning, Refus
 
 
 class Start(msgspec.Struct):
-    """The answer begins. May come again, with what the first did not say."""
+    """The answer begins. May come again, with what the first did not say.
+
+    spoken is the dialect it was read from, where that is told: only a writer of the same one may say a ``Kept`` part or
+    a ``rest`` again.
+    """
 
     id: str = ""
     model: str = ""
     created: int = 0
+    spoken: str = ""
 
 
 class Open(msgspec.Struct):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from poise.wire.conversation.part import FORMAL
+
 MAX_LOSSES = 64  # told of one request; what is beyond is counted, not named
 
 
@@ -30,8 +32,11 @@ class Lost:
             self.losses.append(Loss(where, what))
 
     def rest(self, where: str, rest: object, harmless: frozenset[str] = frozenset()) -> None:
-        """Note each field of another dialect's ``rest`` that said something: not null, not empty, not known to be harmless."""
+        """Note each field of another dialect's ``rest`` that said something: not null, not empty, not known to be harmless.
+
+        What stands under FORMAL says nothing to others.
+        """
         if isinstance(rest, dict):
             for name, value in rest.items():
-                if name not in harmless and value not in (None, "", [], {}):
+                if name != FORMAL and name not in harmless and value not in (None, "", [], {}):
                     self.add(f"{where}.{name}" if where else str(name), "has no counterpart there")

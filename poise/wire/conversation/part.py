@@ -7,12 +7,16 @@ there: reading and writing one dialect gives equal JSON. No other dialect reads 
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 Rest: TypeAlias = dict[str, Json]
+
+FORMAL: Final = (
+    "~"  # under this key of a rest stands what a dialect needs to say a thing its way, and what says nothing
+)
 
 MediaKind = Literal["image", "audio", "video", "file"]
 
