@@ -1,0 +1,129 @@
+"""Whole answers, both ways."""
+
+from __future__ import annotations
+
+import msgspec
+
+from poise.errors import AttemptFailed, Failure
+from poise.wire.anthropic import usage
+from poise.wire.anthropic.ending import EXACT, ending_of, word_of
+from poise.wire.anthropic.part_read import parts_of
+from poise.wire.anthropic.part_write import blocks_of, is_object
+from poise.wire.anthropic.rest import NAME, Bad, decode, encode, lay, take_text
+from poise.wire.conversation.answer import Answer, Choice
+from poise.wire.conversation.lost import Lost
+from poise.wire.conversation.part import Json, Kept, Media, Part, Refusal, Rest, Text, ToolCall, ToolResult
+
+_FORMAL = frozenset({"type", "role"})
+_MODELLED = frozenset({"content", "stop_reason", *_FORMAL})
+
+
+def read_answer(body: bytes) -> Answer:
+    """A message. What is beside its fields stands in the choice's rest, as in a stream. Raises AttemptFailed."""
+    try:
+        node = decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise AttemptFailed(Failure.MALFORMED, f"the answer is not JSON: {error}") from error
+    if not isinstance(node, dict) or not isinstance(node.get("content"), list):
+        raise AttemptFailed(Failure.MALFORMED, "the answer is no message with content")
+    try:
+        return message_of(node)
+    except RecursionError as error:
+        raise AttemptFailed(Failure.MALFORMED, "the answer is nested too deeply") from error
+    except Bad as bad:
+        raise AttemptFailed(Failure.MALFORMED, f"the answer's {bad.where} is not {bad.want}") from bad
+
+
+def message_of(node: dict[str, Json]) -> Answer:
+    """A decoded message. Raises Bad."""
+    try:
+        parts = parts_of(node.get("content"))
+    except Bad as bad:
+        raise bad.within("content") from None
+    rest: Rest = {key: value for key, value in node.items() if key not in _MODELLED}
+    for key, formal in (("type", "message"), ("role", "assistant")):
+        if node.get(key, formal) != formal:
+            rest[key] = node[key]
+    word = node.get("stop_reason")
+    said = word if isinstance(word, str) else ""
+    if word is not None and not said:
+        rest["stop_reason"] = word
+    choice = Choice(parts=parts, ending=ending_of(word, some=bool(parts)), said=said, rest=rest)
+    choice.stopped_by = take_text(rest, "stop_sequence")
+    answer = Answer(spoken=NAME, choices=[choice], id=take_text(rest, "id"), model=take_text(rest, "model"))
+    counted = rest.get("usage")
+    if isinstance(counted, dict):
+        answer.usage = usage.read(counted)
+        del rest["usage"]
+    return answer
+
+
+def write_answer(answer: Answer, lost: Lost) -> bytes:
+    """The body of a message. Raises AttemptFailed (MALFORMED) where JSON that was text cannot be nested in it."""
+    try:
+        return encode(_node(answer, lost))
+    except RecursionError as error:
+        raise AttemptFailed(Failure.MALFORMED, "a tool call's arguments are nested too deeply") from error
+
+
+def _node(answer: Answer, lost: Lost) -> dict[str, Json]:
+    own = answer.spoken == NAME
+    choice = answer.choices[0] if answer.choices else Choice(parts=[])
+    if not own:
+        _losses(answer, choice, lost)
+    parts = choice.parts if own else _sayable(choice.parts)
+    out: dict[str, Json] = {
+        "id": answer.id,
+        "type": "message",
+        "role": "assistant",
+        "model": answer.model,
+        "content": blocks_of(parts, own=own),
+        "stop_reason": word_of(choice.ending, choice.said, own=own),
+    }
+    if choice.stopped_by or not own:
+        out["stop_sequence"] = choice.stopped_by or None
+    if answer.usage is not None or not own:
+        counted = answer.usage
+        out["usage"] = usage.write(counted, own=own) if counted is not None else {**_UNCOUNTED}
+    if not own:
+        out["id"] = answer.id or "msg_poise"
+        return out
+    for key in ("id", "model"):
+        if not out[key]:
+            del out[key]
+    return lay(lay(out, answer.rest), choice.rest)
+
+
+def _sayable(parts: list[Part]) -> list[Part]:
+    """What has a block here. Calls without an id get one: a client must name the call that a result answers."""
+    found: list[Part] = []
+    calls = 0
+    for part in parts:
+        if isinstance(part, ToolCall):
+            found.append(part if part.id else msgspec.structs.replace(part, id=f"call_poise_{calls}"))
+            calls += 1
+        elif not isinstance(part, Media | ToolResult | Kept) and not (isinstance(part, Text) and not part.text):
+            found.append(part)
+    return found
+
+
+def _losses(answer: Answer, choice: Choice, lost: Lost) -> None:
+    lost.rest("", answer.rest)
+    lost.rest("choices[0]", choice.rest)
+    for number in range(1, len(answer.choices)):
+        lost.add(f"choices[{number}]", "there is room for one answer only")
+    if choice.ending not in EXACT:
+        lost.add("choices[0].finish_reason", f"{choice.ending.value} has no counterpart there")
+    for at, part in enumerate(choice.parts):
+        where = f"choices[0].content[{at}]"
+        if isinstance(part, Kept | Media | ToolResult):
+            lost.add(where, "has no counterpart there")
+            continue
+        lost.rest(where, part.rest)
+        if isinstance(part, Refusal):
+            lost.add(where, "a refusal is said as plain text there")
+        elif isinstance(part, ToolCall) and not is_object(part):
+            lost.add(f"{where}.arguments", "is no JSON object and is given as one that holds it under input")
+
+
+_UNCOUNTED: dict[str, Json] = {"input_tokens": 0, "output_tokens": 0}
