@@ -10,7 +10,16 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from checks import docs_constants, docs_generated, docs_help, docs_mentions, docs_named, docs_settings, docs_tables
+from checks import (
+    docs_constants,
+    docs_generated,
+    docs_help,
+    docs_mentions,
+    docs_models,
+    docs_named,
+    docs_settings,
+    docs_tables,
+)
 from checks.tree import ROOT, report
 
 LIFE = Path("docs/life-of-a-request.md")
@@ -77,6 +86,8 @@ def generated(root: Path, *, write: bool = False) -> list[str]:
         ("docs/config.md", "settings", docs_settings.render),
         ("docs/config.md", "not-yet", docs_settings.render_not_yet),
         ("docs/cli.md", "help", docs_help.render),
+        ("docs/models.md", "models", docs_models.render),
+        ("docs/models.md", "vendors", docs_models.render_vendors),
     )
     found = []
     for document, part, render in parts:

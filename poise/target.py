@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec import UNSET, UnsetType
+
+# Facts that were added after the first records were written are UNSET, not None, where they are not known: so they are
+# left out of what is encoded, and a policy of before still has the digest that its decisions name.
 
 
 class Price(msgspec.Struct, frozen=True):
-    """What a target charges, USD per million tokens; None where it is not known."""
+    """What a target charges, USD per million tokens; None or UNSET where it is not known.
+
+    Images that are read are charged as text where their price is UNSET. Prices hold for prompts of at most to_tokens tokens
+    (any, where UNSET); per_thousand_requests is charged beside the tokens, USD for a thousand requests.
+    """
 
     input_usd_per_mtok: float | None = None
     output_usd_per_mtok: float | None = None
     cached_input_usd_per_mtok: float | None = None
+    cache_write_usd_per_mtok: float | UnsetType = UNSET
+    image_input_usd_per_mtok: float | UnsetType = UNSET
+    image_output_usd_per_mtok: float | UnsetType = UNSET
+    audio_input_usd_per_mtok: float | UnsetType = UNSET
+    audio_output_usd_per_mtok: float | UnsetType = UNSET
+    per_thousand_requests_usd: float | UnsetType = UNSET
+    to_tokens: int | UnsetType = UNSET
 
 
 class Capabilities(msgspec.Struct, frozen=True):
@@ -25,6 +40,8 @@ class Capabilities(msgspec.Struct, frozen=True):
     json_schema: bool | None = None
     prefill: bool | None = None
     embeddings: bool | None = None  # True: an embedding model; False: a chat model
+    reasoning: bool | UnsetType = UNSET  # thinks before it answers
+    image_output: bool | UnsetType = UNSET  # makes images
 
 
 class Prior(msgspec.Struct, frozen=True):
@@ -34,11 +51,18 @@ class Prior(msgspec.Struct, frozen=True):
     total_us: int = 5_000_000
 
 
+class Patience(msgspec.Struct, frozen=True):
+    """How long a target may be silent at least, whatever the policy's timers say, microseconds; 0 asks for nothing."""
+
+    first_token_us: int = 0
+    stall_us: int = 0
+
+
 class Target(msgspec.Struct, frozen=True):
     """A model at a provider: ``gpt-5.2@openai-eu``. Holds no address and no credential.
 
     id is ``model@provider``; upstream_model is what the provider calls the model; dialect is the wire format
-    spoken there; concurrency is the most calls in flight, 0 for no limit.
+    spoken there; concurrency is the most calls in flight, 0 for no limit; patience widens timers (models that think).
     """
 
     id: str
@@ -52,6 +76,7 @@ class Target(msgspec.Struct, frozen=True):
     price: Price = Price()
     prior: Prior = Prior()
     concurrency: int = 0
+    patience: Patience | UnsetType = UNSET
 
 
 class Provider(msgspec.Struct, frozen=True):

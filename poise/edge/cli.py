@@ -33,6 +33,26 @@ def _done(code: int) -> None:
     raise typer.Exit(code)
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from poise.edge import version
+
+        sys.stdout.write(f"poise {version.shown()}\n")
+        _done(0)
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Print the version and whether it is compiled."
+        ),
+    ] = False,
+) -> None:
+    """Dynamic model serving: one endpoint in front of every model, with every decision explained."""
+
+
 @app.command()
 def init(
     file: Annotated[Path, typer.Argument(help="Where to write.")] = Path("poise.yaml"),
@@ -57,6 +77,36 @@ def check(
     from poise.edge import cli_config
 
     _done(cli_config.check(file, show, json))
+
+
+@app.command()
+def models(  # noqa: PLR0913  # each is an option of the command
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Names or patterns, as 'gpt-5*'; all by default.", show_default=False)
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", help="List its targets too; ./poise.yaml by default, where there is one.", show_default=False
+        ),
+    ] = None,
+    vendor: Annotated[str, typer.Option("--vendor", help="Of this vendor or provider.")] = "",
+    tools: Annotated[bool, typer.Option("--tools", help="That can call tools.")] = False,
+    vision: Annotated[bool, typer.Option("--vision", help="That take images.")] = False,
+    json_schema: Annotated[bool, typer.Option("--json-schema", help="That answer by a JSON Schema.")] = False,
+    reasoning: Annotated[bool, typer.Option("--reasoning", help="That think before they answer.")] = False,
+    embeddings: Annotated[bool, typer.Option("--embeddings", help="That make embeddings.")] = False,
+    max_price: Annotated[
+        float | None,
+        typer.Option("--max-price", help="USD per million tokens, of input and of output.", show_default=False),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """List what is known of models: the catalogue's, and those of a configuration. A filter keeps what is known to fit."""
+    from poise.edge import cli_models
+
+    wanted = cli_models.Wanted(tuple(names or ()), vendor, tools, vision, json_schema, reasoning, embeddings, max_price)
+    _done(cli_models.models(config, wanted, json_=json))
 
 
 @app.command()

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import poise.edge.config as configuration
-from poise.edge.catalog import PATH, catalog
 from poise.edge.config.load import load
 from poise.edge.config.node import parse
 from poise.edge.config.problem import Findings
@@ -141,14 +140,3 @@ def test_readers_give_what_their_types_say(tmp_path: Path) -> None:
     shape = load(written(tmp_path, GOOD), {}).shape
 
     assert shape == msgspec.convert(msgspec.to_builtins(shape), FileShape)
-
-
-def test_the_catalogue_is_whole() -> None:
-    """No model stands in it twice, embedding models are told from others, and it says when it was known."""
-    names = re.findall(r"model: \{name: ([^,}]+)", PATH.read_text(encoding="utf-8"))
-
-    assert sorted(names) == sorted(catalog())
-    assert {"text-embedding-3-small", "text-embedding-3-large"} == {
-        n for n, e in catalog().items() if e.model.embeddings
-    }
-    assert re.search(r'^as_of: "20\d\d-\d\d"$', PATH.read_text(encoding="utf-8"), re.MULTILINE)

@@ -47,6 +47,22 @@ class PriceShape(msgspec.Struct, frozen=True):
     input: Annotated[float | None, _PRICE, "USD per million input tokens"] = None
     output: Annotated[float | None, _PRICE, "USD per million output tokens"] = None
     cached_input: Annotated[float | None, _PRICE, "USD per million input tokens read from the vendor's cache"] = None
+    cache_write: Annotated[float | None, _PRICE, "USD per million input tokens written to the vendor's cache"] = None
+    image_input: Annotated[float | None, _PRICE, "USD per million tokens of images read; as input where not said"] = (
+        None
+    )
+    image_output: Annotated[float | None, _PRICE, "USD per million tokens of images made"] = None
+    audio_input: Annotated[float | None, _PRICE, "USD per million tokens of sound read"] = None
+    audio_output: Annotated[float | None, _PRICE, "USD per million tokens of sound made"] = None
+    per_thousand_requests: Annotated[float | None, _PRICE, "USD per thousand requests, beside the tokens"] = None
+    to_tokens: Annotated[int | None, _TOKENS, "longest prompt these prices hold for; any where not said"] = None
+
+
+class PatienceShape(msgspec.Struct, frozen=True):
+    """How long a model may be silent at least, whatever timers say."""
+
+    first_token: Annotated[int, duration(0), "it may think so long before the first token"] = 0
+    stall: Annotated[int, duration(0), "it may be silent so long within a stream"] = 0
 
 
 class PriorShape(msgspec.Struct, frozen=True):
@@ -70,9 +86,12 @@ class ModelShape(msgspec.Struct, frozen=True):
     json_schema: Annotated[bool | None, BOOL, "answers by a JSON Schema"] = None
     prefill: Annotated[bool | None, BOOL, "continues an answer that the caller began"] = None
     embeddings: Annotated[bool | None, BOOL, "true: makes embeddings; false: chats"] = None
+    reasoning: Annotated[bool | None, BOOL, "thinks before it answers"] = None
+    image_output: Annotated[bool | None, BOOL, "makes images"] = None
     price: Annotated[PriceShape | None, Record(PriceShape), "what it costs"] = None
     concurrency: Annotated[int, whole(0, 1_000_000), "most calls in flight; 0: no limit"] = 0
     prior: Annotated[PriorShape | None, Record(PriorShape), "its speed until measured"] = None
+    patience: Annotated[PatienceShape | None, Record(PatienceShape), "timers are at least so long for it"] = None
 
 
 class ProviderShape(msgspec.Struct, frozen=True):

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import msgspec
+from msgspec import UNSET
+
+from poise.edge.config import units
 from poise.edge.config.node import Mapping, Node, Scalar, Sequence, scalar_value
 from poise.edge.config.problem import HIDDEN, Place, shown
 from poise.edge.config.resolve import Resolved
 from poise.edge.config.settings import default_of
 from poise.edge.config.shape import FILE, WORKFLOW
 from poise.edge.config.spec import Either, Leaf, ListOf, MapOf, Reader, Record
-from poise.target import Target
+from poise.target import Patience, Target
 
 DEFAULT = "default"
 CATALOGUE = "catalogue"
@@ -106,18 +110,37 @@ class _Walk:
         target = self._targets.get(f"{name.value}@{provider}") if isinstance(name, Scalar) else None
         if target is None:
             return
-        price = target.price
-        facts: dict[str, object] = {"id": target.upstream_model}
-        facts |= {field: getattr(target.can, field) for field in target.can.__struct_fields__}
-        facts["price.input"], facts["price.output"] = price.input_usd_per_mtok, price.output_usd_per_mtok
-        facts["price.cached_input"] = price.cached_input_usd_per_mtok
-        for field, value in facts.items():
+        for field, value in _facts(target):
             if field.partition(".")[0] in said or (field == "id" and value == target.model):
                 continue
             shown_value = "unknown" if value is None else Reader().show(value)
-            yield Line(
-                f"{path}.{field}", depth, f"# {field}:", shown_value, CATALOGUE if value is not None else DEFAULT
-            )
+            source = CATALOGUE if value is not None else DEFAULT
+            yield Line(f"{path}.{field}", depth, f"# {field}:", shown_value, source)
+
+
+def _facts(target: Target) -> Iterator[tuple[str, object]]:
+    """What is known of a target; what few models have (UNSET) only where it is known."""
+    price = target.price
+    yield "id", target.upstream_model
+    for name, fact in msgspec.structs.asdict(target.can).items():
+        if fact is not UNSET:
+            yield name, fact
+    yield "price.input", price.input_usd_per_mtok
+    yield "price.output", price.output_usd_per_mtok
+    yield "price.cached_input", price.cached_input_usd_per_mtok
+    seldom: dict[str, object] = {
+        "price.cache_write": price.cache_write_usd_per_mtok,
+        "price.image_input": price.image_input_usd_per_mtok,
+        "price.image_output": price.image_output_usd_per_mtok,
+        "price.audio_input": price.audio_input_usd_per_mtok,
+        "price.audio_output": price.audio_output_usd_per_mtok,
+        "price.per_thousand_requests": price.per_thousand_requests_usd,
+        "price.to_tokens": price.to_tokens,
+    }
+    if isinstance(target.patience, Patience):
+        seldom["patience.first_token"] = units.show_us(target.patience.first_token_us)
+        seldom["patience.stall"] = units.show_us(target.patience.stall_us)
+    yield from ((name, fact) for name, fact in seldom.items() if fact is not UNSET)
 
 
 def _source(place: Place) -> str:

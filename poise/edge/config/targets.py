@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from poise.edge.catalog import Entry, catalog
+from poise.edge import catalog
 from poise.edge.config.address import Secret, is_loopback
 from poise.edge.config.load import Loaded
 from poise.edge.config.node import Node, Scalar
 from poise.edge.config.problem import Findings, Place
-from poise.edge.config.shape import ModelShape, PriceShape, PriorShape, ProviderShape
+from poise.edge.config.shape import ModelShape, PatienceShape, PriceShape, PriorShape, ProviderShape
 from poise.edge.config.tree import find, key_place
 from poise.edge.config.vendors import VENDORS
-from poise.target import Capabilities, Price, Prior, Provider, Target
+from poise.target import Capabilities, Patience, Price, Prior, Provider, Target
+
+_Fact = TypeVar("_Fact")
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -26,9 +30,6 @@ class Link(msgspec.Struct, frozen=True):
 
 
 _MOST_NAMED = 20  # models in one warning
-
-# Said of a model anywhere; all else (context, tools, price) depends on who serves it, and how.
-_EVERYWHERE = frozenset({"vision", "audio", "embeddings"})
 
 
 def links_and_targets(loaded: Loaded, findings: Findings) -> tuple[dict[str, Link], dict[str, Target]]:
@@ -116,46 +117,57 @@ def _on_loopback(url: str) -> bool:
 
 
 def _target(provider: str, shape: ProviderShape, model: ModelShape) -> Target:
-    entry = catalog().get(model.name)
-    price = model.price or PriceShape()
-    list_price = entry.model.price if entry and entry.vendor == shape.vendor else None
-    if list_price is not None:
-        price = PriceShape(
-            input=list_price.input if price.input is None else price.input,
-            output=list_price.output if price.output is None else price.output,
-            cached_input=list_price.cached_input if price.cached_input is None else price.cached_input,
-        )
-    prior = model.prior or PriorShape()
+    entry = catalog.find(model.name, shape.vendor)
+    known = entry.at(shape.vendor) if entry else ModelShape(name=model.name)
+    prior = model.prior or known.prior or PriorShape()
+    patience = model.patience or known.patience or PatienceShape()
     return Target(
         id=f"{model.name}@{provider}",
         model=model.name,
         provider=provider,
         vendor=shape.vendor,
         region=shape.region,
-        upstream_model=model.id or _id_at(entry, shape.vendor) or model.name,
+        upstream_model=model.id or (entry.id_at(shape.vendor, model.name) if entry else None) or model.name,
         dialect=VENDORS[shape.vendor].dialect,
-        can=_capabilities(model, entry, shape.vendor),
-        price=Price(price.input, price.output, price.cached_input),
+        can=capabilities_of(model, known),
+        price=price_of(model.price or PriceShape(), known.price or PriceShape()),
         prior=Prior(prior.first_token, prior.total),
         concurrency=model.concurrency,
+        patience=Patience(patience.first_token, patience.stall) if patience != PatienceShape() else UNSET,
     )
 
 
-def _id_at(entry: Entry | None, vendor: str) -> str | None:
-    """What a vendor calls the model, where the catalogue knows of another name than ours."""
-    if entry is None:
-        return None
-    return entry.model.id if entry.vendor == vendor else entry.ids.get(vendor)
+def price_of(said: PriceShape, known: PriceShape) -> Price:
+    """Fact by fact: what the file says, else what is known. A longest prompt is one of the known prices, not of said ones."""
+    facts = {name: _first(getattr(said, name), getattr(known, name)) for name in PriceShape.__struct_fields__}
+    return Price(
+        facts["input"],
+        facts["output"],
+        facts["cached_input"],
+        cache_write_usd_per_mtok=_set(facts["cache_write"]),
+        image_input_usd_per_mtok=_set(facts["image_input"]),
+        image_output_usd_per_mtok=_set(facts["image_output"]),
+        audio_input_usd_per_mtok=_set(facts["audio_input"]),
+        audio_output_usd_per_mtok=_set(facts["audio_output"]),
+        per_thousand_requests_usd=_set(facts["per_thousand_requests"]),
+        to_tokens=_set(facts["to_tokens"] if said.input is None and said.output is None else said.to_tokens),
+    )
 
 
-def _capabilities(model: ModelShape, entry: Entry | None, vendor: str) -> Capabilities:
-    values: dict[str, int | bool | None] = {}
-    for name in Capabilities.__struct_fields__:
-        value = getattr(model, name)
-        if value is None and entry is not None and (entry.vendor == vendor or name in _EVERYWHERE):
-            value = getattr(entry.model, name)
-        values[name] = value
-    return msgspec.convert(values, Capabilities)
+def capabilities_of(said: ModelShape, known: ModelShape) -> Capabilities:
+    """Fact by fact, likewise. The newest of them are left out where they are not known: see target.py."""
+    names = Capabilities.__struct_fields__
+    facts: dict[str, object] = {name: _first(getattr(said, name), getattr(known, name)) for name in names}
+    facts = {name: fact for name, fact in facts.items() if fact is not None}
+    return msgspec.convert(facts, Capabilities)
+
+
+def _first(said: _Fact | None, known: _Fact | None) -> _Fact | None:
+    return known if said is None else said
+
+
+def _set(value: _Fact | None) -> _Fact | UnsetType:
+    return UNSET if value is None else value
 
 
 def place_of_model(loaded: Loaded, target: Target) -> Place:

@@ -1,55 +1,213 @@
-"""Vendors by name: the wire format each speaks, where, and under which variable its key is usually found.
+"""Vendors by name: where each is, which wire formats it speaks there, who it wants to see, and its habits, as data.
 
-Addresses are those of the vendors' own documentation; ``url:`` in the file overrides them.
+Addresses, headers and habits are those of the vendors' own documentation; ``url:`` in the file overrides the address. What
+is not known stands as UNKNOWN or is left out.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from poise.wire.conversation.codec import Manner
+
+
+class Auth(NamedTuple):
+    """How a caller shows who it is: kind is bearer, header, query, google, aws, azure or none; name that of the header
+    or query parameter. google, aws and azure are credentials of those clouds, from their usual chains.
+    """
+
+    kind: str
+    name: str = ""
+
+
+class Surface(NamedTuple):
+    """A wire format that a vendor speaks: at its url where path is None, else at path on the same host, with query.
+
+    The dialect's own path (``/chat/completions``, ``/v1/messages``, ``/models/{model}:generateContent``) comes after it.
+    ``{model}`` in a path is the model's id (a deployment's name at Azure), ``{project}`` and ``{region}`` the cloud's.
+    """
+
+    dialect: str
+    path: str | None = None
+    query: tuple[tuple[str, str], ...] = ()
+
+
+class Cancel(StrEnum):
+    """What a caller pays who hangs up while an answer is being made."""
+
+    STOPS = "stops"  # the vendor stops, and bills what it made until then
+    BILLS = "bills"  # the vendor goes on, and bills the whole answer
+    FREE = "free"  # nobody bills: a server of one's own; that it stops is its own matter
+    UNKNOWN = "unknown"
+
+
+BEARER: Final = (Auth("bearer"),)
+NOBODY: Final = (Auth("none"), Auth("bearer"))
+_PLAIN: Final = Manner(limit_field="max_tokens")
+_NEWER: Final = Manner(limit_field="max_completion_tokens", developer=True)
+_JSON_ONLY: Final = Manner(limit_field="max_tokens", schema=False)
+_CHAT: Final = (Surface("openai"),)
+_BOTH: Final = (Surface("openai"), Surface("responses"))
 
 
 class Vendor(NamedTuple):
     """dialect is the wire format; url its usual address, '' where only the user knows it; variable holds its key by
     custom, '' for servers that usually need none.
+
+    auth lists what it accepts, the usual first; speaks every wire format it has, the usual first; headers go with
+    every call; manner is how it differs from its dialect; cancel what hanging up costs (source: OpenRouter's
+    documentation of stream cancellation, which lists the vendors behind it).
     """
 
     dialect: str
     url: str
     variable: str = ""
+    auth: tuple[Auth, ...] = BEARER
+    speaks: tuple[Surface, ...] = _CHAT
+    headers: tuple[tuple[str, str], ...] = ()
+    manner: Manner = _PLAIN
+    cancel: Cancel = Cancel.UNKNOWN
 
+
+def _own(url: str, *more: Surface, manner: Manner = _PLAIN) -> Vendor:
+    """A server that people run."""
+    return Vendor("openai", url, auth=NOBODY, speaks=(*_CHAT, *more), manner=manner, cancel=Cancel.FREE)
+
+
+_ANTHROPIC_VERSION: Final = (("anthropic-version", "2023-06-01"),)
 
 VENDORS: dict[str, Vendor] = {
     # rented, and they speak OpenAI's format
-    "openai": Vendor("openai", "https://api.openai.com/v1", "OPENAI_API_KEY"),
-    "deepseek": Vendor("openai", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),
-    "xai": Vendor("openai", "https://api.x.ai/v1", "XAI_API_KEY"),
-    "groq": Vendor("openai", "https://api.groq.com/openai/v1", "GROQ_API_KEY"),
-    "mistral": Vendor("openai", "https://api.mistral.ai/v1", "MISTRAL_API_KEY"),
-    "together": Vendor("openai", "https://api.together.xyz/v1", "TOGETHER_API_KEY"),
-    "fireworks": Vendor("openai", "https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY"),
-    "openrouter": Vendor("openai", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
-    "cerebras": Vendor("openai", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY"),
-    "deepinfra": Vendor("openai", "https://api.deepinfra.com/v1/openai", "DEEPINFRA_API_KEY"),
+    "openai": Vendor(
+        "openai",
+        "https://api.openai.com/v1",
+        "OPENAI_API_KEY",
+        speaks=_BOTH,
+        manner=_NEWER,
+        cancel=Cancel.STOPS,
+    ),
+    "deepseek": Vendor(
+        "openai",
+        "https://api.deepseek.com/v1",
+        "DEEPSEEK_API_KEY",
+        speaks=(*_CHAT, Surface("responses", ""), Surface("anthropic", "/anthropic")),
+        manner=_JSON_ONLY,
+        cancel=Cancel.STOPS,
+    ),
+    "xai": Vendor("openai", "https://api.x.ai/v1", "XAI_API_KEY", speaks=_BOTH, cancel=Cancel.STOPS),
+    "groq": Vendor(
+        "openai",
+        "https://api.groq.com/openai/v1",
+        "GROQ_API_KEY",
+        speaks=_BOTH,
+        # console.groq.com/docs/openai: these are answered with 400
+        manner=Manner(
+            limit_field="max_completion_tokens",
+            lacks=frozenset({"logprobs", "logit_bias", "top_logprobs", "messages[].name"}),
+        ),
+        cancel=Cancel.BILLS,
+    ),
+    "mistral": Vendor("openai", "https://api.mistral.ai/v1", "MISTRAL_API_KEY", cancel=Cancel.BILLS),
+    "together": Vendor("openai", "https://api.together.xyz/v1", "TOGETHER_API_KEY", cancel=Cancel.STOPS),
+    "fireworks": Vendor("openai", "https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY", cancel=Cancel.STOPS),
+    "openrouter": Vendor(
+        "openai", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY", speaks=(*_BOTH, Surface("anthropic", "/api"))
+    ),
+    "cerebras": Vendor(
+        "openai",
+        "https://api.cerebras.ai/v1",
+        "CEREBRAS_API_KEY",
+        manner=Manner(limit_field="max_completion_tokens"),
+    ),
+    "deepinfra": Vendor("openai", "https://api.deepinfra.com/v1/openai", "DEEPINFRA_API_KEY", cancel=Cancel.STOPS),
     "sambanova": Vendor("openai", "https://api.sambanova.ai/v1", "SAMBANOVA_API_KEY"),
     "nvidia": Vendor("openai", "https://integrate.api.nvidia.com/v1", "NVIDIA_API_KEY"),
-    "perplexity": Vendor("openai", "https://api.perplexity.ai", "PERPLEXITY_API_KEY"),
+    "perplexity": Vendor("openai", "https://api.perplexity.ai", "PERPLEXITY_API_KEY", cancel=Cancel.BILLS),
     "moonshot": Vendor("openai", "https://api.moonshot.ai/v1", "MOONSHOT_API_KEY"),
-    "zai": Vendor("openai", "https://api.z.ai/api/paas/v4", "ZAI_API_KEY"),
-    "qwen": Vendor("openai", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "DASHSCOPE_API_KEY"),
+    "zai": Vendor("openai", "https://api.z.ai/api/paas/v4", "ZAI_API_KEY", manner=_JSON_ONLY),
+    "qwen": Vendor(
+        "openai",
+        "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+        "DASHSCOPE_API_KEY",
+        speaks=(*_CHAT, Surface("dashscope", "/api/v1")),
+    ),
+    "huggingface": Vendor("openai", "https://router.huggingface.co/v1", "HF_TOKEN", cancel=Cancel.BILLS),
+    "meta": Vendor(
+        "openai",
+        "https://api.llama.com/compat/v1",
+        "LLAMA_API_KEY",
+        speaks=(*_CHAT, Surface("llama", "/v1")),
+        manner=Manner(limit_field="max_completion_tokens"),
+    ),
+    "vercel": Vendor("openai", "https://ai-gateway.vercel.sh/v1", "AI_GATEWAY_API_KEY"),
     # servers that people run
-    "openai-compatible": Vendor("openai", ""),
-    "vllm": Vendor("openai", "http://127.0.0.1:8000/v1"),
-    "sglang": Vendor("openai", "http://127.0.0.1:30000/v1"),
-    "llamacpp": Vendor("openai", "http://127.0.0.1:8080/v1"),
-    "ollama": Vendor("openai", "http://127.0.0.1:11434/v1"),
-    "lmstudio": Vendor("openai", "http://127.0.0.1:1234/v1"),
+    "openai-compatible": _own(""),
+    "vllm": _own("http://127.0.0.1:8000/v1", Surface("responses")),
+    "sglang": _own("http://127.0.0.1:30000/v1"),
+    "llamacpp": _own("http://127.0.0.1:8080/v1", Surface("responses")),
+    "ollama": _own("http://127.0.0.1:11434/v1", Surface("ollama", "/api"), Surface("anthropic", "")),
+    "lmstudio": _own("http://127.0.0.1:1234/v1", Surface("responses")),
     # other wire formats: rows of not_yet.NOT_YET
-    "anthropic": Vendor("anthropic", "https://api.anthropic.com", "ANTHROPIC_API_KEY"),
-    "gemini": Vendor("gemini", "https://generativelanguage.googleapis.com", "GEMINI_API_KEY"),
-    "vertex": Vendor("vertex", ""),
-    "bedrock": Vendor("bedrock", ""),
-    "azure": Vendor("azure", "", "AZURE_OPENAI_API_KEY"),
-    "cohere": Vendor("cohere", "https://api.cohere.com", "COHERE_API_KEY"),
-    "watsonx": Vendor("watsonx", ""),
-    "open-inference": Vendor("oip", ""),
+    "anthropic": Vendor(
+        "anthropic",
+        "https://api.anthropic.com",
+        "ANTHROPIC_API_KEY",
+        auth=(Auth("header", "x-api-key"), Auth("bearer")),
+        speaks=(Surface("anthropic"), Surface("openai", "/v1")),
+        headers=_ANTHROPIC_VERSION,
+        cancel=Cancel.STOPS,
+    ),
+    "gemini": Vendor(
+        "gemini",
+        "https://generativelanguage.googleapis.com",
+        "GEMINI_API_KEY",
+        auth=(Auth("header", "x-goog-api-key"), Auth("query", "key")),
+        speaks=(Surface("gemini", "/v1beta"), Surface("openai", "/v1beta/openai")),
+        manner=Manner(),
+        cancel=Cancel.BILLS,
+    ),
+    "vertex": Vendor(
+        "vertex",
+        "",
+        auth=(Auth("google"),),
+        speaks=(
+            Surface("gemini", "/v1/projects/{project}/locations/{region}/publishers/google"),
+            Surface("anthropic", "/v1/projects/{project}/locations/{region}/publishers/anthropic"),
+            Surface("openai", "/v1/projects/{project}/locations/{region}/endpoints/openapi"),
+        ),
+        manner=Manner(),
+        cancel=Cancel.BILLS,
+    ),
+    "bedrock": Vendor(
+        "bedrock",
+        "",
+        auth=(Auth("aws"), Auth("bearer")),
+        speaks=(Surface("bedrock", "/model/{model}"), Surface("openai", "/openai/v1")),
+        manner=Manner(),
+        cancel=Cancel.BILLS,
+    ),
+    "azure": Vendor(
+        "azure",
+        "",
+        "AZURE_OPENAI_API_KEY",
+        auth=(Auth("header", "api-key"), Auth("azure"), Auth("bearer")),
+        speaks=(
+            Surface("openai", "/openai/v1"),
+            Surface("responses", "/openai/v1"),
+            Surface("openai", "/openai/deployments/{model}", (("api-version", "2024-10-21"),)),
+            Surface("openai", "/models", (("api-version", "2024-05-01-preview"),)),  # models of other makers
+        ),
+        manner=_NEWER,
+        cancel=Cancel.STOPS,
+    ),
+    "cohere": Vendor(
+        "cohere",
+        "https://api.cohere.com",
+        "COHERE_API_KEY",
+        speaks=(Surface("cohere", ""), Surface("openai", "/compatibility/v1")),
+        cancel=Cancel.STOPS,
+    ),
+    "watsonx": Vendor("watsonx", "", auth=(Auth("bearer"),), speaks=(Surface("watsonx"),), manner=Manner()),
+    "open-inference": Vendor("oip", "", auth=NOBODY, speaks=(Surface("oip"),), manner=Manner(), cancel=Cancel.FREE),
 }
