@@ -15,7 +15,7 @@ COMPILE := pip compile --generate-hashes --no-emit-index-url --no-header --no-an
 SEEDS ?= 20
 ARGS ?=
 
-.PHONY: help demo test check check-install bench sim docs lock format clean
+.PHONY: help demo test check check-install native bench sim docs lock format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -23,14 +23,18 @@ help: ## this list
 demo: .venv/installed ## see it work: everything on this machine, no key, under a minute
 	.venv/bin/poise demo $(ARGS)
 
-test: check ## make check, then every test
+test: check ## make check, then every test, then those of compiled modules once more, compiled
 	$(PY) -m pytest $(ARGS)
+	$(PY) -m checks.native --test
 
 check: .venv/installed ## style, types, floors, sizes, habits, documents; all are run, one failure fails it
 	$(PY) -m checks
 
 check-install: .venv/installed ## the size of the base install, in a fresh environment of its own
 	$(PY) -m checks.size_install
+
+native: .venv/installed ## compile the hot path into build/native; needs a C compiler
+	$(PY) -m checks.native
 
 bench: .venv/installed ## the side-by-side measurements of README.md
 	.venv/bin/poise bench $(ARGS)

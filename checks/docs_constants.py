@@ -36,8 +36,10 @@ def bounds(root: Path) -> Iterator[Bound]:
             continue
         lines = text.splitlines()
         for node in parsed(path, text).body:
-            target = node.targets[0] if isinstance(node, ast.Assign) else None
-            if isinstance(node, ast.Assign) and isinstance(target, ast.Name) and target.id.startswith("MAX_"):
+            if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+                continue
+            target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
+            if isinstance(target, ast.Name) and target.id.startswith("MAX_"):
                 yield Bound(path, target.id, _value(node.value), _comment(lines, node.lineno, node.end_lineno))
 
 

@@ -17,7 +17,7 @@ _PINNED = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(\[[\w,-]+\])?==(?P<version>\S+
 # A .pth file is code or a path that every start of Python takes in. These are known:
 PTH_ALLOWED = {
     "_editable_impl_poise.pth": "this project itself, installed in place by hatchling",
-    "distutils-precedence.pth": "setuptools, which venv of Python 3.11 puts there; it is in no lock",
+    "distutils-precedence.pth": "setuptools, which compiles what mypyc makes",
 }
 
 

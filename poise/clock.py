@@ -9,7 +9,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 
 class Timer(Protocol):
@@ -32,18 +32,21 @@ class Clock(Protocol):
         """64 random bits."""
 
 
+_monotonic_ns: Final = time.monotonic_ns
+
+
 class SystemClock:
     """Real time: the wall clock read once, advanced by the monotonic clock, so that a set clock moves nothing."""
 
     def __init__(self) -> None:
         self._offset_ns = time.time_ns() - time.monotonic_ns()
-        self._chance = random.Random(random.SystemRandom().getrandbits(128))
+        self._bits = random.Random(random.SystemRandom().getrandbits(128)).getrandbits
 
     def now_us(self) -> int:
-        return (time.monotonic_ns() + self._offset_ns) // 1000
+        return (_monotonic_ns() + self._offset_ns) // 1000
 
     def later(self, wait_s: float, call: Callable[[], None]) -> Timer:
         return asyncio.get_running_loop().call_later(wait_s, call)
 
     def bits64(self) -> int:
-        return self._chance.getrandbits(64)
+        return self._bits(64)

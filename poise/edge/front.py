@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from typing import Final
 
 import msgspec
 
@@ -18,15 +19,15 @@ from poise.request import Facts
 from poise.wire.call import Call
 from poise.wire.openai import OpenAI
 
-_SURFACES = {b"/v1/chat/completions": "chat", b"/v1/embeddings": "embeddings"}
-_MODELS = b"/v1/models"
-_MODEL = b"/v1/models/"
-_FORWARDED = (b"openai-beta", b"idempotency-key", b"traceparent", b"tracestate")
-_PRIORITIES = ("interactive", "standard", "background")
-_UNITS_US = {"us": 1, "ms": 1000, "s": 1_000_000, "m": 60_000_000}
-MAX_FACT_CHARS = 256
-MAX_LABELS = 16
-MAX_KNOWN = 4096
+_SURFACES: Final = {b"/v1/chat/completions": "chat", b"/v1/embeddings": "embeddings"}
+_MODELS: Final = b"/v1/models"
+_MODEL: Final = b"/v1/models/"
+_FORWARDED: Final = (b"openai-beta", b"idempotency-key", b"traceparent", b"tracestate")
+_PRIORITIES: Final = ("interactive", "standard", "background")
+_UNITS_US: Final = {"us": 1, "ms": 1000, "s": 1_000_000, "m": 60_000_000}
+MAX_FACT_CHARS: Final = 256
+MAX_LABELS: Final = 16
+MAX_KNOWN: Final = 4096
 
 
 class Front:

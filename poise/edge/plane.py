@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from poise import __version__
 from poise.clock import Clock, Timer
@@ -17,6 +18,7 @@ from poise.edge.http.dial import dialer_for
 from poise.edge.http.pool import UpstreamPool
 from poise.edge.http.resolve import SystemResolver
 from poise.edge.http.server import Server
+from poise.edge.number import Numbers
 from poise.edge.recorder import make_recorder
 from poise.edge.snapshot import Endpoint, Snapshot
 from poise.edge.wiring import stack
@@ -25,11 +27,11 @@ from poise.rules.prepare import prepare
 from poise.signal import Board, TargetSignals, WorkerSignals
 from poise.target import Target
 
-TICK_S = 0.1  # how fine the request timers are; the shortest useful one is a second
-LOOK_EVERY = 2  # ticks between looks at what is under way
-SWEEP_EVERY = 10  # ticks between looks at idle connections
-LATE_US = 200_000  # lateness of our own beyond this is taken out of every silence that was measured meanwhile
-_SURFACES = {"chat": b"/chat/completions", "embeddings": b"/embeddings"}
+TICK_S: Final = 0.1  # how fine the request timers are; the shortest useful one is a second
+LOOK_EVERY: Final = 2  # ticks between looks at what is under way
+SWEEP_EVERY: Final = 10  # ticks between looks at idle connections
+LATE_US: Final = 200_000  # lateness of our own beyond this is taken out of every silence that was measured meanwhile
+_SURFACES: Final = {"chat": b"/chat/completions", "embeddings": b"/embeddings"}
 
 
 class Plane:
@@ -43,7 +45,6 @@ class Plane:
         self._pools: dict[str, UpstreamPool] = {}
         self._retired: list[UpstreamPool] = []
         self._lanes: dict[str, Lane] = {}
-        self._last_id = 0
         self._due_us = 0
         self._ticks = 0
         self._lag_us = 0
@@ -51,7 +52,7 @@ class Plane:
         self._recorder = make_recorder(data, index, clock.now_us())
         self._path = stack(self._recorder, clock, asyncio.get_running_loop().create_future)
         self._front = Front(self._path.admit, self._recorder, clock, self._load, snapshot)
-        self._server = Server(snapshot.limits, self._front, self._next_id, lambda: clock.now_us() / 1e6)
+        self._server = Server(snapshot.limits, self._front, Numbers(clock, index).next, lambda: clock.now_us() / 1e6)
         self._snapshot = snapshot
 
     # -- life --------------------------------------------------------------------------------------------------------
@@ -132,14 +133,6 @@ class Plane:
         )
 
     # -- inside ------------------------------------------------------------------------------------------------------
-
-    def _next_id(self) -> int:
-        """Time in microseconds, the worker's index (8 bits), 4 bits of nothing: unique, ordered by time, 63 bits."""
-        number = self._clock.now_us() << 12 | self._index << 4
-        if number <= self._last_id:
-            number = self._last_id + 4096
-        self._last_id = number
-        return number
 
     def _load(self, snapshot: Snapshot) -> dict[str, Route]:
         """Routes of a snapshot. Lanes and pools of what did not change are kept, with all they have learnt."""

@@ -34,7 +34,7 @@ class Call:
                     connection = await self._open(dispatch)
                 now_us = self._clock.now_us()
                 done = self._future()
-                exchange = Exchange(dispatch, gate, self._clock, now_us, now_us, done, connection)
+                exchange = Exchange(dispatch, gate, self._clock, now_us, done, connection)
                 gate.attach(connection)
                 live.add(exchange)
                 try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from poise.clock import Clock
 from poise.decision import (
@@ -23,8 +24,13 @@ from poise.path.service import Plan, Recorder, Request, Service, Sink
 from poise.rules.choose import RULES_DIGEST, choose
 from poise.signal import Board
 
-OUTCOME_CODES = {kind: code for code, kind in enumerate(OutcomeKind, 1)}
-KIND_CODES = {kind: code for code, kind in enumerate(Kind, 1)}
+OUTCOME_CODES: Final = {kind: code for code, kind in enumerate(OutcomeKind, 1)}
+KIND_CODES: Final = {kind: code for code, kind in enumerate(Kind, 1)}
+# Kept at hand, for each request: an enum's member is looked up and hashed by code in Python.
+_ROUTED: Final = Kind.ROUTED
+_ROUTED_CODE: Final = KIND_CODES[Kind.ROUTED]
+_COMPLETED: Final = OutcomeKind.COMPLETED
+_COMPLETED_CODE: Final = OUTCOME_CODES[OutcomeKind.COMPLETED]
 
 
 class Decide:
@@ -74,7 +80,9 @@ class Decide:
             policy.recover.spend_usd_e6 or -1,
         )
         verdict = choose(inputs, route.prepared)
-        kind = Kind.ROUTED if verdict.choice >= 0 else Kind.REFUSED
+        kind, code = _ROUTED, _ROUTED_CODE
+        if verdict.choice < 0:
+            kind, code = Kind.REFUSED, KIND_CODES[Kind.REFUSED]
         facts = request.facts
         kept = self._recorder.opened(
             request.id,
@@ -84,7 +92,7 @@ class Decide:
             facts.key,
             encode_decision(Decision(request.id, kind, inputs, verdict)),
             policy.record_required,
-            KIND_CODES[kind],
+            code,
         )
         if not kept:
             raise Error(
@@ -96,7 +104,7 @@ class Decide:
         if not request.id & 0x3F000:  # one in 64, by the clock bits of the id
             self.stages_us["admit"] = now_us - request.arrived_us
             self.stages_us["decide"] = self._clock.now_us() - now_us
-        return Plan(request, inputs, verdict, [])
+        return Plan(request, inputs, verdict)
 
     def _settle(self, plan: Plan, outcome: Outcome) -> None:
         last = outcome.attempts[-1] if outcome.attempts else None
@@ -107,7 +115,7 @@ class Decide:
             output_tokens += attempt.output_tokens
         self._recorder.finished(
             plan.request.id,
-            OUTCOME_CODES[outcome.kind],
+            _COMPLETED_CODE if outcome.kind is _COMPLETED else OUTCOME_CODES[outcome.kind],
             outcome.status,
             outcome.target or (last.target if last else ""),
             outcome.took_us,

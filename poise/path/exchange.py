@@ -7,8 +7,7 @@ Called from the socket's callbacks; nothing here waits. The numbers are the ways
 from __future__ import annotations
 
 from asyncio import Future
-
-import msgspec
+from typing import Final
 
 from poise.clock import Clock
 from poise.decision import Usage
@@ -19,37 +18,43 @@ from poise.path.upstream import Connection
 from poise.wire.call import StreamReader
 from poise.wire.sse import Splitter, TooLong
 
-MAX_WHOLE_BYTES = 32 * 1024 * 1024  # a whole answer is held until it is checked; as large as a request may be
-MAX_ERROR_BYTES = 64 * 1024
-MAX_TEXT_CHARS = 500  # of an upstream's own words, in errors and records
+MAX_WHOLE_BYTES: Final = 32 * 1024 * 1024  # a whole answer is held until it is checked; as large as a request may be
+MAX_ERROR_BYTES: Final = 64 * 1024
+MAX_TEXT_CHARS: Final = 500  # of an upstream's own words, in errors and records
 
 # What goes on of an upstream's own headers: what a client of the dialect reads, nothing that speaks of the account.
-_PASSED = frozenset({b"content-type", b"openai-processing-ms", b"openai-version", b"x-request-id", b"content-language"})
+_PASSED: Final = frozenset(
+    {b"content-type", b"openai-processing-ms", b"openai-version", b"x-request-id", b"content-language"}
+)
 
 
-class Exchange(msgspec.Struct, eq=False):
+class Exchange:
     """Receives one answer (``path.upstream.Receiver``) and pushes it through the gate."""
 
-    dispatch: Dispatch
-    gate: Gate
-    clock: Clock
-    sent_us: int
-    quiet_us: int
-    done: Future[None]
-    connection: Connection
     over: bool = False
     status: int = 0
     streams: bool = False
-    headers: list[tuple[bytes, bytes]] = []
-    chunks: list[bytes] = []
     size: int = 0
     seen: int = 0
     first_us: int = -1
-    usage: Usage | None = None
     model: str = ""
-    reader: StreamReader | None = None
-    splitter: Splitter | None = None
-    sink: Sink | None = None  # the client's, from the commit point on
+
+    def __init__(
+        self, dispatch: Dispatch, gate: Gate, clock: Clock, now_us: int, done: Future[None], connection: Connection
+    ) -> None:
+        self.dispatch = dispatch
+        self.gate = gate
+        self.clock = clock
+        self.sent_us = now_us
+        self.quiet_us = now_us
+        self.done = done
+        self.connection = connection
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.chunks: list[bytes] = []
+        self.usage: Usage | None = None
+        self.reader: StreamReader | None = None
+        self.splitter: Splitter | None = None
+        self.sink: Sink | None = None  # the client's, from the commit point on
 
     # -- from the socket ----------------------------------------------------------------------------------------
 

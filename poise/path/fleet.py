@@ -19,7 +19,9 @@ class Lane:
 
     __slots__ = (
         "_clock",
+        "_first_token",
         "_theirs",
+        "_total",
         "first_token",
         "head",
         "health",
@@ -44,21 +46,20 @@ class Lane:
         self.first_token = Measure()
         self.total = Measure()
         self._theirs: Reading | None = None
+        self._first_token = Measure()  # the newer of ours and theirs
+        self._total = Measure()
         self._clock = clock
 
     def reading(self, now_us: int) -> Reading:
         """This worker's own view, overlaid on the board's: it may only be more careful, and newer measures win."""
-        theirs = self._theirs
-        own = self.health
-        if theirs is None:
-            return Reading(self.in_flight, own.evidence_e6(now_us), own.ejected_until_us, self.first_token, self.total)
-        return Reading(
-            self.in_flight + self.others_in_flight,
-            max(own.evidence_e6(now_us), theirs.evidence_e6),
-            max(own.ejected_until_us, theirs.ejected_until_us),
-            _newer(self.first_token, theirs.first_token),
-            _newer(self.total, theirs.total),
-        )
+        own, theirs = self.health, self._theirs
+        evidence = own.evidence_e6(now_us) if own.evidence else 0
+        until_us = own.ejected_until_us
+        if theirs is not None:
+            evidence = max(evidence, theirs.evidence_e6)
+            until_us = max(until_us, theirs.ejected_until_us)
+        in_flight = self.in_flight + self.others_in_flight
+        return Reading(in_flight, evidence, until_us, self._first_token, self._total)
 
     def own(self, now_us: int) -> Reading:
         """What this worker tells control: nothing that it learnt from the board."""
@@ -69,7 +70,8 @@ class Lane:
     def learn(self, theirs: Reading | None, others_in_flight: int) -> None:
         """Take over the board's view of this target."""
         self._theirs = theirs
-        self.others_in_flight = others_in_flight
+        self.others_in_flight = others_in_flight if theirs is not None else 0
+        self._merge()
 
     def succeeded(self, first_token_us: int, total_us: int, now_us: int) -> None:
         """A complete answer: durations in microseconds, -1 where there was no first token to see."""
@@ -78,6 +80,13 @@ class Lane:
         if first_token_us >= 0:
             self.first_token = latency.add(self.first_token, first_token_us, now_us)
         self.total = latency.add(self.total, total_us, now_us)
+        self._merge()
+
+    def _merge(self) -> None:
+        """Here, and not for each reading: measures change when an attempt ends or control speaks."""
+        theirs = self._theirs
+        self._first_token = self.first_token if theirs is None else _newer(self.first_token, theirs.first_token)
+        self._total = self.total if theirs is None else _newer(self.total, theirs.total)
 
     def failed(self, failure: AttemptFailed, now_us: int) -> None:
         """A failed attempt. Only the target's own fault counts against it."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from poise.decision import AttemptRecord, Usage
 from poise.errors import AttemptFailed, Failure
 from poise.path.service import Answered, Attempt
 from poise.rules.prepare import Option
 
-BYTES_PER_TOKEN = 4
+BYTES_PER_TOKEN: Final = 4
 # A streamed event carries about one token in 40 times as many bytes (OpenAI chunks: 160-240 bytes a token).
-STREAM_BYTES_PER_TOKEN = 160
+STREAM_BYTES_PER_TOKEN: Final = 160
 
 
 def cost_usd_e6(option: Option, usage: Usage) -> int:

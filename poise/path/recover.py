@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from poise.clock import Clock
 from poise.decision import AttemptRecord, Drop, Outcome, OutcomeKind
@@ -13,6 +14,8 @@ from poise.path.ledger import answered_record, failed_record
 from poise.path.service import Answered, Attempt, Plan, Service, Sink
 from poise.rules import retry
 from poise.rules.choose import expected_cost_usd_e6
+
+_COMPLETED: Final = OutcomeKind.COMPLETED
 
 
 class Recover:
@@ -42,7 +45,7 @@ class Recover:
                 continue
             tries += 1
             elsewhere = tries < allowed and place + 1 < len(ranked)
-            attempt = Attempt(plan, lane, row.candidate, tries, now_us, elsewhere)
+            attempt = Attempt(plan, lane, row.candidate, tries, started_us=now_us, elsewhere=elsewhere)
             try:
                 answered = await self._below(attempt, gate)
             except AttemptFailed as failure:
@@ -71,7 +74,7 @@ class Recover:
         arrived_us = plan.request.arrived_us
         first_us = answered.first_token_us if answered.first_token_us >= 0 else answered.took_us
         return Outcome(
-            OutcomeKind.COMPLETED,
+            _COMPLETED,
             answered.status,
             lane.target.id,
             "",

@@ -3,14 +3,14 @@
 A service takes what it works on and a sink, and returns when the exchange is over: a ``finally`` in it settles at the
 end of the answer, not at its head. What a stage learns becomes a new type - Request, Plan, Attempt, Dispatch - so a
 strict type checker refuses a stack in the wrong order.
+
+They are plain classes, not Structs: they never leave the process, and compiled code reads their fields as C does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Coroutine
 from typing import Protocol, TypeVar
-
-import msgspec
 
 from poise.decision import AttemptRecord, Inputs, Usage, Verdict
 from poise.path.fleet import Lane, Route
@@ -58,67 +58,95 @@ class Sink(Protocol):
         """None where every byte has reached the kernel, else something to wait for."""
 
 
-class Request(msgspec.Struct):
+class Request:
     """An accepted call: who asks, for what, by which route, until when (wall time, microseconds).
 
     forward holds the caller's header lines that go upstream.
     """
 
-    id: int
-    call: Call
-    facts: Facts
-    route: Route
-    dialect: Dialect
-    arrived_us: int
-    deadline_us: int
-    forward: bytes = b""
+    __slots__ = ("arrived_us", "call", "deadline_us", "dialect", "facts", "forward", "id", "route")
+
+    def __init__(
+        self,
+        id: int,
+        call: Call,
+        facts: Facts,
+        route: Route,
+        dialect: Dialect,
+        arrived_us: int,
+        deadline_us: int,
+        forward: bytes = b"",
+    ) -> None:
+        self.id = id
+        self.call = call
+        self.facts = facts
+        self.route = route
+        self.dialect = dialect
+        self.arrived_us = arrived_us
+        self.deadline_us = deadline_us
+        self.forward = forward
 
 
-class Plan(msgspec.Struct):
+class Plan:
     """A request and its one Decision. attempts grows as recover works through the ranking."""
 
-    request: Request
-    inputs: Inputs
-    verdict: Verdict
-    attempts: list[AttemptRecord]
+    __slots__ = ("attempts", "inputs", "request", "verdict")
+
+    def __init__(self, request: Request, inputs: Inputs, verdict: Verdict) -> None:
+        self.request = request
+        self.inputs = inputs
+        self.verdict = verdict
+        self.attempts: list[AttemptRecord] = []
 
 
-class Attempt(msgspec.Struct):
+class Attempt:
     """One try, ``number`` from 1, at one candidate (its index in the policy). elsewhere: another could still be tried.
 
     The rest is filled where the answer did not complete: what had come of it until then.
     """
 
-    plan: Plan
-    lane: Lane
-    candidate: int
-    number: int
-    started_us: int
-    elsewhere: bool
     status: int = 0
     first_token_us: int = -1
     bytes: int = 0
-    usage: Usage | None = None
     model: str = ""
 
+    def __init__(
+        self, plan: Plan, lane: Lane, candidate: int, number: int, *, started_us: int, elsewhere: bool
+    ) -> None:
+        self.plan = plan
+        self.lane = lane
+        self.candidate = candidate
+        self.number = number
+        self.started_us = started_us
+        self.elsewhere = elsewhere
+        self.usage: Usage | None = None
 
-class Dispatch(msgspec.Struct):
+
+class Dispatch:
     """An attempt bound to one address and the bytes that will be sent there."""
 
-    attempt: Attempt
-    lane: Lane
-    data: bytes
+    __slots__ = ("attempt", "data", "lane")
+
+    def __init__(self, attempt: Attempt, lane: Lane, data: bytes) -> None:
+        self.attempt = attempt
+        self.lane = lane
+        self.data = data
 
 
-class Answered(msgspec.Struct):
+class Answered:
     """A complete answer that was passed on: durations in microseconds since the attempt's start, -1 for none."""
 
-    status: int
-    model: str
-    usage: Usage | None
-    first_token_us: int
-    took_us: int
-    bytes: int
+    __slots__ = ("bytes", "first_token_us", "model", "status", "took_us", "usage")
+
+    def __init__(
+        self, status: int, model: str, usage: Usage | None, first_token_us: int, took_us: int, size: int
+    ) -> None:
+        self.status = status
+        self.model = model
+        self.usage = usage
+        self.first_token_us = first_token_us
+        self.took_us = took_us
+        self.bytes = size
 
 
 class Recorder(Protocol):

@@ -7,24 +7,24 @@ failures in a row eject, and scattered ones do not.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-THRESHOLD = 9.20
-FAILURE = 3.22
-SUCCESS = -0.67
+THRESHOLD: Final = 9.20
+FAILURE: Final = 3.22
+SUCCESS: Final = -0.67
 
 # What an ejected target comes back with. At the default spread about one request in ten tries it then; four that succeed
 # bring it back whole, and one that fails ends the return at once.
-ON_RETURN = 2.3
+ON_RETURN: Final = 2.3
 
-FIRST_EJECTION_US = 1_000_000
-LONGEST_EJECTION_US = 60_000_000
-JITTER = 0.5  # share of the wait that is left to chance, so that gateways do not come back in step
+FIRST_EJECTION_US: Final = 1_000_000
+LONGEST_EJECTION_US: Final = 60_000_000
+JITTER: Final = 0.5  # share of the wait that is left to chance, so that gateways do not come back in step
 
 
 # Evidence is of the recent past: half of it is gone after this long, so that three failures in a week are not a row.
-HALF_LIFE_US = 30_000_000
-FORGOTTEN = 0.1
+HALF_LIFE_US: Final = 30_000_000
+FORGOTTEN: Final = 0.1
 
 
 class Health(NamedTuple):

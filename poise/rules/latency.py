@@ -7,10 +7,11 @@ purpose: one slow reply should cost a target its place now, not in a minute. (Th
 from __future__ import annotations
 
 from math import exp
+from typing import Final
 
 from poise.signal import Measure
 
-TAU_US = 10_000_000
+TAU_US: Final = 10_000_000
 
 
 def add(measure: Measure, sample_us: int, now_us: int) -> Measure:

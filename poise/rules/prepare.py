@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import cel
-import msgspec
 
 from poise.decision import Drop
-from poise.policy import Policy
+from poise.policy import Candidate, Policy
 from poise.request import Facts
 
-NO_BOUND = 1 << 62
-_FACT = re.compile(r"\bfacts\.([a-z_]+)")
+NO_BOUND: Final = 1 << 60  # beyond any count, and still a machine's number to compiled code
+_FACT: Final = re.compile(r"\bfacts\.([a-z_]+)")
 
 
 class When(NamedTuple):
@@ -31,48 +30,97 @@ class When(NamedTuple):
             return False
 
 
-class Option(msgspec.Struct, frozen=True):
+class Option:
     """One candidate's constants. Prices are micro-USD per token (= USD per million tokens); -1 where unknown.
 
     plain: nothing static drops it and it has no condition; priced: both prices are known. Token bounds that are unknown
-    stand as NO_BOUND. Structs, not named tuples: their fields are read three times as fast, and ``choose`` reads many.
+    stand as NO_BOUND. Plain classes, not Structs or named tuples: ``choose`` reads many fields, and compiled code reads
+    these as C does.
     """
 
-    candidate: int
-    bit: int
-    model: str
-    salt: int
-    plain: bool
-    static: Drop | None
-    when: When | None
-    place: int
-    share: float
-    context_tokens: int
-    output_tokens: int
-    tools: bool
-    lacks: frozenset[str]
-    surfaces: frozenset[str]
-    priced: bool
-    price_in: float
-    price_out: float
-    concurrency: int
-    prior_first_us: int
-    prior_total_us: int
+    __slots__ = (
+        "bit",
+        "candidate",
+        "concurrency",
+        "context_tokens",
+        "lacks",
+        "model",
+        "output_tokens",
+        "place",
+        "plain",
+        "price_in",
+        "price_out",
+        "priced",
+        "prior_first_us",
+        "prior_total_us",
+        "salt",
+        "share",
+        "static",
+        "surfaces",
+        "tools",
+        "when",
+    )
+
+    def __init__(self, policy: Policy, index: int) -> None:
+        """Raises ValueError where a ``when`` does not compile."""
+        candidate = policy.candidates[index]
+        target = candidate.target
+        can = target.can
+        price_in, price_out = target.price.input_usd_per_mtok, target.price.output_usd_per_mtok
+        self.candidate = index
+        self.bit = 1 << index
+        self.model = target.model
+        self.salt = salt_of(target.id)
+        self.static = _static(policy, candidate)
+        self.when: When | None = compile_when(candidate.when) if candidate.when else None
+        self.plain = self.static is None and self.when is None
+        self.place = candidate.place
+        self.share = candidate.share
+        self.context_tokens: int = can.context_tokens or NO_BOUND
+        self.output_tokens: int = can.output_tokens or NO_BOUND
+        self.tools = can.tools is not False
+        abilities = (("image", can.vision), ("audio", can.audio), ("file", can.files))
+        self.lacks = frozenset([name for name, able in abilities if able is False])
+        self.surfaces = _surfaces(can.embeddings)
+        self.priced = price_in is not None and price_out is not None
+        self.price_in = -1.0 if price_in is None else float(price_in)
+        self.price_out = -1.0 if price_out is None else float(price_out)
+        self.concurrency = target.concurrency
+        self.prior_first_us = target.prior.first_token_us
+        self.prior_total_us = target.prior.total_us
 
 
-class Prepared(msgspec.Struct, frozen=True):
+class Prepared:
     """A policy's options by target id (so ties break by it), and its weights in millionths of their sum."""
 
-    policy: Policy
-    digest: bytes
-    options: tuple[Option, ...]
-    w_health: int
-    w_latency: int
-    w_load: int
-    w_cost: int
-    mode: str
-    spread: float
-    sticky: bool
+    __slots__ = (
+        "digest",
+        "mode",
+        "options",
+        "policy",
+        "spread",
+        "sticky",
+        "w_cost",
+        "w_health",
+        "w_latency",
+        "w_load",
+    )
+
+    def __init__(self, policy: Policy) -> None:
+        weights = policy.choose.weights
+        total = weights.health + weights.latency + weights.load + weights.cost
+        scale = 1_000_000 / total if total > 0 else 0.0
+        ids = [candidate.target.id for candidate in policy.candidates]
+        self.policy = policy
+        self.digest = policy.digest
+        self.options = tuple([Option(policy, i) for i in sorted(range(len(ids)), key=ids.__getitem__)])
+        self.w_health = int(weights.health * scale)  # cut, not rounded: the sum must not pass one million
+        self.w_latency = int(weights.latency * scale)
+        self.w_load = int(weights.load * scale)
+        self.w_cost = int(weights.cost * scale)
+        self.mode: str = policy.choose.mode
+        self.spread = policy.choose.spread
+        self.sticky = policy.choose.stick == "conversation"
 
 
 def salt_of(target_id: str) -> int:
@@ -95,56 +143,15 @@ def compile_when(expression: str) -> When:
 
 def prepare(policy: Policy) -> Prepared:
     """Work out a policy's constants. Raises ValueError where a ``when`` does not compile."""
-    weights = policy.choose.weights
-    total = weights.health + weights.latency + weights.load + weights.cost
-    scale = 1_000_000 / total if total > 0 else 0.0
-    by_id = sorted(range(len(policy.candidates)), key=lambda i: policy.candidates[i].target.id)
-    return Prepared(
-        policy=policy,
-        digest=policy.digest,
-        options=tuple(_option(policy, i) for i in by_id),
-        w_health=int(weights.health * scale),  # cut, not rounded: the sum must not pass one million
-        w_latency=int(weights.latency * scale),
-        w_load=int(weights.load * scale),
-        w_cost=int(weights.cost * scale),
-        mode=policy.choose.mode,
-        spread=policy.choose.spread,
-        sticky=policy.choose.stick == "conversation",
-    )
+    return Prepared(policy)
 
 
-def _option(policy: Policy, index: int) -> Option:
-    candidate = policy.candidates[index]
-    target = candidate.target
-    can = target.can
-    lacks = {name for name, able in (("image", can.vision), ("audio", can.audio), ("file", can.files)) if able is False}
-    static = None
-    if policy.regions and target.region not in policy.regions:
-        static = Drop.REGION
-    elif policy.choose.mode == "split" and candidate.share <= 0:
-        static = Drop.POLICY
-    return Option(
-        candidate=index,
-        bit=1 << index,
-        model=target.model,
-        salt=salt_of(target.id),
-        plain=static is None and not candidate.when,
-        static=static,
-        when=compile_when(candidate.when) if candidate.when else None,
-        place=candidate.place,
-        share=candidate.share,
-        context_tokens=can.context_tokens or NO_BOUND,
-        output_tokens=can.output_tokens or NO_BOUND,
-        tools=can.tools is not False,
-        lacks=frozenset(lacks),
-        surfaces=_surfaces(can.embeddings),
-        priced=None not in (target.price.input_usd_per_mtok, target.price.output_usd_per_mtok),
-        price_in=-1.0 if target.price.input_usd_per_mtok is None else target.price.input_usd_per_mtok,
-        price_out=-1.0 if target.price.output_usd_per_mtok is None else target.price.output_usd_per_mtok,
-        concurrency=target.concurrency,
-        prior_first_us=target.prior.first_token_us,
-        prior_total_us=target.prior.total_us,
-    )
+def _static(policy: Policy, candidate: Candidate) -> Drop | None:
+    if policy.regions and candidate.target.region not in policy.regions:
+        return Drop.REGION
+    if policy.choose.mode == "split" and candidate.share <= 0:
+        return Drop.POLICY
+    return None
 
 
 def _surfaces(embeddings: bool | None) -> frozenset[str]:

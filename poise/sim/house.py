@@ -14,7 +14,6 @@ import msgspec
 from poise.clock import Clock
 from poise.edge.front import Front
 from poise.edge.http.connect import Dialed, ProtocolFactory
-from poise.edge.http.connection import Connection
 from poise.edge.http.pool import UpstreamPool
 from poise.edge.http.server import Server
 from poise.edge.snapshot import Snapshot
@@ -124,7 +123,7 @@ class House:
 
     def start(self) -> None:
         """Open the door and start the ticker."""
-        self._network.listen(FRONT_DOOR, lambda: Connection(self.server))
+        self._network.listen(FRONT_DOOR, self.server.accept)
         self._tick()
 
     async def drain(self, grace_s: float) -> None:

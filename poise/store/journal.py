@@ -16,6 +16,7 @@ import fcntl
 import mmap
 import os
 from pathlib import Path
+from typing import Final
 from zlib import crc32
 
 from poise.errors import Error
@@ -46,15 +47,15 @@ from poise.store.record import (
 
 # What one open request is owed: a finished record without blob and with the longest target name, twice, because the
 # ring's end may cost up to one more record's length in padding.
-OWED = 2 * ((HEAD.size + FINISHED_BODY.size + NAME_BYTES + 7) & ~7)
+OWED: Final = 2 * ((HEAD.size + FINISHED_BODY.size + NAME_BYTES + 7) & ~7)
 # Pages written this far back are given back to the kernel's cache: they stay in the file, but the worker's resident
 # memory stays flat however large the ring is. A refault costs about 1 us a page, which holds about six records.
-_KEEP_BYTES = 1024 * 1024
-_NAMES = 4096  # workflows, keys and targets whose bytes are kept at hand
+_KEEP_BYTES: Final = 1024 * 1024
+_NAMES: Final = 4096  # workflows, keys and targets whose bytes are kept at hand
 
-_join = b"".join
-_opened = OPENED_BODY.pack
-_finished = FINISHED_BODY.pack
+_join: Final = b"".join
+_opened: Final = OPENED_BODY.pack
+_finished: Final = FINISHED_BODY.pack
 
 
 class Writer:

@@ -9,36 +9,46 @@ is ``position % capacity``.
 from __future__ import annotations
 
 from struct import Struct
+from typing import Final
 
 from poise.decision import Kind, OutcomeKind
 
-MAGIC = int.from_bytes(b"PoiseJ\r\n", "little")
-FORMAT = 1
-PAGE = 4096
-DEFAULT_BYTES = 64 * 1024 * 1024
-LEAST_BYTES = 64 * 1024
+MAGIC: Final = int.from_bytes(b"PoiseJ\r\n", "little")
+FORMAT: Final = 1
+PAGE: Final = 4096
+DEFAULT_BYTES: Final = 64 * 1024 * 1024
+LEAST_BYTES: Final = 64 * 1024
 
 # Header cells, by index of their 8 bytes. WRITE and the counters belong to the worker, READ to control.
-CELL_MAGIC, CELL_FORMAT, CELL_CAPACITY, CELL_WRITE, CELL_READ, CELL_DETAIL_DROPPED, CELL_RECORDS_DROPPED = range(7)
+# One line each, and final: compiled code then holds the number, not a name to look up.
+CELL_MAGIC: Final = 0
+CELL_FORMAT: Final = 1
+CELL_CAPACITY: Final = 2
+CELL_WRITE: Final = 3
+CELL_READ: Final = 4
+CELL_DETAIL_DROPPED: Final = 5
+CELL_RECORDS_DROPPED: Final = 6
 
-OPENED, FINISHED, REFUSED = 1, 2, 3
-PAD = 0x8000_0000
+OPENED: Final = 1
+FINISHED: Final = 2
+REFUSED: Final = 3
+PAD: Final = 0x8000_0000
 
-HEAD = Struct("<II")
-ID = Struct("<Q")
-ID_AT = 8  # in every body
+HEAD: Final = Struct("<II")
+ID: Final = Struct("<Q")
+ID_AT: Final = 8  # in every body
 # type, lost, conversation's length, blob's length, id, policy digest, kind, workflow's and key's length;
 # then workflow, key, conversation, blob
-OPENED_BODY = Struct("<BBHIQ8sBBB")
-OPENED_NAMES_AT = 16  # from here to the key's end: all that is looked up once per policy and key, in one piece
+OPENED_BODY: Final = Struct("<BBHIQ8sBBB")
+OPENED_NAMES_AT: Final = 16  # from here to the key's end: all that is looked up once per policy and key, in one piece
 # type, lost, status, blob's length, id, took, first byte, cost, tokens in, tokens out, outcome, attempts,
 # target's length; then target, blob
-FINISHED_BODY = Struct("<BBHIQqqqqqBBB")
+FINISHED_BODY: Final = Struct("<BBHIQqqqqqBBB")
 # type, lost, status, blob's length, id, workflow's, key's and code's length; then workflow, key, code, blob
-REFUSED_BODY = Struct("<BBHIQBBB")
+REFUSED_BODY: Final = Struct("<BBHIQBBB")
 
-NAME_BYTES = 255  # workflow, key, target and code names longer than this are cut in the journal's index fields
-CONVERSATION_BYTES = 512
+NAME_BYTES: Final = 255  # workflow, key, target and code names longer than this are cut in the journal's index fields
+CONVERSATION_BYTES: Final = 512
 
 # Numbers stand in files for years: add at the end, never renumber.
 OUTCOME_CODE: dict[OutcomeKind, int] = {

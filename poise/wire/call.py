@@ -11,16 +11,13 @@ from poise.errors import AttemptFailed, Error
 from poise.target import Target
 
 
-class Call(msgspec.Struct):
+class Call:
     """One decoded call. fields holds the top level of the body, each value still raw.
 
     asks_usage: the client wants the usage chunk. choices is how many answers are asked for at once (``n``). The remaining
     fields are what ``poise.request.Facts`` says of the same names.
     """
 
-    surface: str
-    fields: dict[str, msgspec.Raw]
-    model: str
     stream: bool = False
     asks_usage: bool = False
     tokens: int = 0
@@ -31,12 +28,20 @@ class Call(msgspec.Struct):
     user: str = ""
     choices: int = 1
 
+    def __init__(self, surface: str, fields: dict[str, msgspec.Raw], model: str) -> None:
+        self.surface = surface
+        self.fields = fields
+        self.model = model
 
-class Answer(msgspec.Struct):
+
+class Answer:
     """What is read of a whole answer: the model that says it answered, and what it counted."""
 
-    model: str = ""
-    usage: Usage | None = None
+    __slots__ = ("model", "usage")
+
+    def __init__(self, model: str = "", usage: Usage | None = None) -> None:
+        self.model = model
+        self.usage = usage
 
 
 class StreamReader(Protocol):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-MAX_EVENT_BYTES = 1024 * 1024  # no vendor sends more in one event; a line without end must not fill the memory
+from typing import Final
+
+MAX_EVENT_BYTES: Final = 1024 * 1024  # no vendor sends more in one event; a line without end must not fill the memory
 
 
 class TooLong(ValueError):

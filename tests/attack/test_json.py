@@ -11,6 +11,7 @@ import json
 import pytest
 
 from tests.attack.rig import on_loop, rig
+from tests.attack.upstream import Seen, UpstreamSocket, completion, streamed, whole
 from tests.attack.wire import chat, post
 
 M = b'"messages":[{"role":"user","content":"hi"}]'
@@ -124,7 +125,13 @@ async def test_odd_json_below_what_is_read_goes_on_byte_for_byte(name: str) -> N
 @on_loop
 async def test_depth_is_refused_or_served_and_nothing_in_between() -> None:
     """Around the parser's own bound too, where one frame more or less decides; never a fault of the gateway."""
+
+    def unread(sock: UpstreamSocket, seen: Seen) -> None:
+        """An answer that does not hang on the upstream's own parser, whose bound lies elsewhere."""
+        sock.write(streamed("deep") if b'"stream":true' in seen.body else whole(completion("deep")))
+
     async with rig() as it:
+        it.upstream.script = unread
         codes = set()
         for depth in range(880, 1010):
             for body in (

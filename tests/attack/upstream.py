@@ -190,6 +190,12 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
+def streamed(text: str) -> bytes:
+    """A complete streamed answer that says text."""
+    events = event({"content": text}) + event({}, "stop") + STREAM_END
+    return STREAM_HEAD + chunk(events) + b"0\r\n\r\n"
+
+
 # -- scripts ----------------------------------------------------------------------------------------------------------
 
 
@@ -199,8 +205,7 @@ def echo(sock: UpstreamSocket, seen: Seen) -> None:
     if b'"stream":true' not in seen.body.replace(b" ", b""):
         sock.write(whole(completion(text)))
         return
-    events = event({"content": text}) + event({}, "stop") + STREAM_END
-    sock.write(STREAM_HEAD + chunk(events) + b"0\r\n\r\n")
+    sock.write(streamed(text))
 
 
 def hang(sock: UpstreamSocket, seen: Seen) -> None:

@@ -8,36 +8,36 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import httptools
 
 from poise.edge.http.message import Message, too_many
+from poise.edge.http.repeat import Repeat, learnt
 from poise.edge.http.reply import Reply
+from poise.edge.http.tcp import Tcp
 from poise.errors import Error
 
 if TYPE_CHECKING:
     from poise.edge.http.server import Server
 
-MAX_PIPELINED = 32
+MAX_PIPELINED: Final = 32
 # Above this a client counts as slow and its upstream is not read. The kernel's buffer is full by then, so a small one
 # costs nothing; on top may come what uvloop reads at once (250 KiB), and together they stay below 256 KiB.
-HIGH_WATER_BYTES = 4096
-LINGER_S = (
-    1.0  # after a refusal the rest of what is being sent is thrown away this long, so the client can read the answer
-)
-LINGER_BYTES = 1024 * 1024
-CHUNK_OVERHEAD_BYTES = (
-    4096  # framing allowed beyond the body: chunk extensions and one-byte chunks are an attack on CPU
-)
+HIGH_WATER_BYTES: Final = 4096
+# After a refusal the rest of what is being sent is thrown away this long, so the client can read the answer.
+LINGER_S: Final = 1.0
+LINGER_BYTES: Final = 1024 * 1024
 
 
-class Connection(asyncio.Protocol):
+class Connection(Tcp):
     """Server side of one socket."""
 
     __slots__ = (
+        "_begun",
         "_ending",
         "_last",
+        "_left",
         "_lingered",
         "_message",
         "_parser",
@@ -45,10 +45,11 @@ class Connection(asyncio.Protocol):
         "_raw",
         "_refused",
         "_reply",
+        "_seen",
         "_served",
-        "_transport",
         "_unsent",
         "address",
+        "known",
         "lingering",
         "paused",
         "server",
@@ -57,15 +58,20 @@ class Connection(asyncio.Protocol):
     )
 
     def __init__(self, server: Server) -> None:
+        super().__init__()
         self.server = server
         self.paused = False
         self.lingering = False
         self.since_s = server.now_s  # when the state it is in began: idle, reading a head, reading a body
         self.stalled_s = 0.0  # when it was last seen to read
         self._unsent = 0
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
         self._message: Message | None = None
         self._last: Message | None = None
+        self.known: Repeat | None = None
+        self._seen: Message | None = None  # the last that the parser began
+        self._begun = 0  # messages that the parser began in the newest bytes
+        self._left = 0  # of a body whose head the parser has not seen
         self._queue: deque[Message] = deque()
         self._reply: Reply | None = None
         self._refused = False
@@ -73,12 +79,11 @@ class Connection(asyncio.Protocol):
         self._served = False
         self._raw = 0
         self._lingered = 0
-        self._transport: asyncio.Transport | None = None
 
     # -- asyncio --------------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = tcp = cast("asyncio.Transport", transport)  # uvloop's own class has no common ancestor
+        self.transport = tcp = cast("asyncio.Transport", transport)  # uvloop's own class has no common ancestor
         tcp.set_write_buffer_limits(high=HIGH_WATER_BYTES)
         peer = tcp.get_extra_info("peername")
         self.address: str = peer[0] if isinstance(peer, tuple) else ""
@@ -90,12 +95,25 @@ class Connection(asyncio.Protocol):
             if self._lingered > LINGER_BYTES:
                 self.abort()
             return
-        if self._message is None:
+        if self._left:
+            self._more(data)
+            return
+        began = self._message is None
+        if began:
             self._raw = 0
+            if self.known is not None and self._repeats(self.known, data):
+                return
         self._raw += len(data)
+        self._begun = 0
+        parser = self._parser
+        assert parser is not None
         try:
-            self._parser.feed_data(data)
-            self._check_pace()
+            parser.feed_data(data)
+            if self._message is not None:
+                self._message.check_pace(self._raw, self.server.limits)
+            if began and self._begun == 1 and self._seen is not None and self._last is not None:
+                self.known = learnt(data, self._seen, self._last)
+            self._seen = None
         except httptools.HttpParserUpgrade:
             self._refuse(Error("upgrade_refused", "this server speaks HTTP/1.1 only", hint="do not send Upgrade"))
         except httptools.HttpParserCallbackError as wrapped:
@@ -116,8 +134,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.server.left(self)
-        self._transport = None
-        del self._parser  # it holds this connection
+        self.transport = None
+        self._parser = None  # it holds this connection
         self._drop_unanswered()
         reply = self._reply
         if reply is None:
@@ -139,13 +157,54 @@ class Connection(asyncio.Protocol):
         if self._queue:
             self.server.loop.call_soon(self._next)
 
+    # -- what needs no parser: see ``repeat`` --------------------------------------------------------------------------
+
+    def _repeats(self, known: Repeat, data: bytes) -> bool:
+        """Take data where it begins with the known head and holds no more than this one message."""
+        at = known.matches(data)
+        last = known.message
+        server = self.server
+        if (
+            not at
+            or not len(data) - at <= known.size <= server.limits.body_bytes
+            or not known.size
+            or server.front.epoch != last.epoch
+            or self._ending
+            or self._occupied()
+        ):
+            return False
+        self._message = message = Message()
+        message.repeat(last)
+        message.length = known.length
+        self.since_s = server.now_s
+        self._left = known.size
+        if at < len(data):
+            self._more(data[at:])
+        return True
+
+    def _more(self, data: bytes) -> None:
+        """The next bytes of a body whose head was known."""
+        left = self._left - len(data)
+        self._left = max(left, 0)
+        try:
+            self.on_body(data if left >= 0 else data[:left])
+        except Error as refused:
+            self._left = 0
+            self._refuse(refused)
+            return
+        if left <= 0:
+            self.on_message_complete()
+        if left < 0:
+            self.data_received(data[left:])
+
     # -- the parser ---------------------------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
         """A message starts; none may behind the last one of the connection."""
         if self._ending:
             raise Error("bad_request", "a request after the connection's last", hint="open another connection")
-        self._message = Message()
+        self._message = self._seen = Message()
+        self._begun += 1
         self.since_s = self.server.now_s
 
     def on_url(self, url: bytes) -> None:
@@ -172,22 +231,17 @@ class Connection(asyncio.Protocol):
         message = self._message
         assert message is not None
         parser = self._parser
+        assert parser is not None
         server = self.server
         self.since_s = server.now_s
         if message.length:
             message.check_length(server.limits)
         last = self._last
-        if (
-            last is not None
-            and message.pairs == last.pairs
-            and message.url == last.url
-            and parser.get_method() == last.method
-            and parser.get_http_version() == last.version
-            and server.front.epoch == last.epoch
-        ):
+        version, method = parser.get_http_version(), parser.get_method()
+        if last is not None and message.is_like(last, method, version, server.front.epoch):
             message.repeat(last)  # what a client's library sends again and again: 2 us less than looking at it anew
             return
-        message.check_head(parser.get_http_version(), parser.get_method(), server.limits)
+        message.check_head(version, method, server.limits)
         message.keep_alive = parser.should_keep_alive()
         server.screen(message)
         if message.refusal is None and not message.expects and not message.labels:
@@ -227,16 +281,6 @@ class Connection(asyncio.Protocol):
 
     # -- answering ----------------------------------------------------------------------------------------------------
 
-    def write(self, data: bytes) -> None:
-        """Bytes to the client, unless it is gone."""
-        transport = self._transport
-        if transport is not None and not transport.is_closing():
-            transport.write(data)
-
-    def unsent(self) -> int:
-        """Bytes that the kernel has not taken yet; 0 where the client is gone."""
-        return 0 if self._transport is None else self._transport.get_write_buffer_size()
-
     def answered(self, reply: Reply) -> None:
         """The answer is written: next one, or close."""
         if not reply.keep_alive or self._refused:
@@ -260,7 +304,7 @@ class Connection(asyncio.Protocol):
     def _next(self) -> None:
         if not self._queue or self.paused or (self._reply is not None and not self._reply.done):
             return
-        if not self._refused and self._transport is not None and not self._transport.is_closing():
+        if not self._refused and not self.gone:
             self._serve(self._queue.popleft())
 
     def _serve(self, message: Message) -> None:
@@ -273,21 +317,9 @@ class Connection(asyncio.Protocol):
         self._reply = reply
         self.server.serve(message, reply)
 
-    def _check_pace(self) -> None:
-        """Framing that outweighs what it frames is an attack on CPU; a head without end is one on memory."""
-        message = self._message
-        if message is None:
-            return
-        limits = self.server.limits
-        if not message.path:
-            if self._raw > limits.header_bytes + 16_384:
-                raise Error("headers_too_large", f"the head has over {limits.header_bytes} bytes", hint="send less")
-        elif self._raw > 8 * message.size + message.head_bytes + CHUNK_OVERHEAD_BYTES + len(message.url) * 2 + 65_536:
-            raise Error("bad_framing", "chunk framing outweighs the body", hint="send larger chunks")
-
     def _refuse(self, error: Error) -> None:
         """Answer what cannot be understood, then close: nothing that follows on this connection can be trusted."""
-        if self._refused or self._transport is None or self._transport.is_closing():
+        if self._refused or self.gone:
             return
         self._refused = True
         if self._ending:
@@ -315,12 +347,10 @@ class Connection(asyncio.Protocol):
         self._queue.clear()
 
     def _linger(self) -> None:
-        transport = self._transport
-        if not self.lingering and transport is not None and not transport.is_closing():
+        if not self.lingering and not self.gone:
             self.lingering = True
             self.since_s = self.server.now_s
-            if transport.can_write_eof():
-                transport.write_eof()
+            self.end()
 
     # -- the sweep ------------------------------------------------------------------------------------------------------
 
@@ -359,14 +389,9 @@ class Connection(asyncio.Protocol):
         """Nothing is being read or answered."""
         return self._message is None and (self._reply is None or self._reply.done) and not self._queue
 
-    def close(self) -> None:
-        """Close after what is written has been sent."""
-        if self._transport is not None:
-            self._transport.close()
-
     def abort(self) -> None:
         """Close at once."""
-        if self._transport is not None:
+        if self.transport is not None:
             if self._reply is not None and self._reply.unflushed:
                 self.server.gone(self._reply)
-            self._transport.abort()
+            self.transport.abort()

@@ -7,36 +7,35 @@ refused here, so that nothing behind us can read the same bytes in another way.
 from __future__ import annotations
 
 import re
-
-import msgspec
+from typing import Final
 
 from poise.edge.snapshot import Grant, Limits
 from poise.errors import Error
 
-MAX_TARGET_BYTES = 8192
-MAX_PIECES = 1024  # of a body, before they are joined as they come: a list of two-byte chunks takes 24 times their size
-_HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?\Z")
-_PATH = re.compile(rb"/[!-~]*\Z")
-_ONCE = frozenset({b"host", b"content-length", b"transfer-encoding", b"authorization", b"content-type", b"expect"})
-_SEEN = 64
-_REASONS = 64  # characters of a bad value that an error repeats
+MAX_TARGET_BYTES: Final = 8192
+# Of a body, before they are joined as they come: a list of two-byte chunks takes 24 times their size.
+MAX_PIECES: Final = 1024
+# Framing allowed beyond the body: chunk extensions and one-byte chunks are an attack on CPU.
+CHUNK_OVERHEAD_BYTES: Final = 4096
+_HOST: Final = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?\Z")
+_PATH: Final = re.compile(rb"/[!-~]*\Z")
+_ONCE: Final = frozenset(
+    {b"host", b"content-length", b"transfer-encoding", b"authorization", b"content-type", b"expect"}
+)
+_SEEN: Final = 64
+_REASONS: Final = 64  # characters of a bad value that an error repeats
 
 # Hosts and targets that were found well-formed: the same few come with every request.
-_hosts: set[bytes] = set()
-_paths: dict[bytes, bytes] = {}
+_hosts: Final[set[bytes]] = set()
+_paths: Final[dict[bytes, bytes]] = {}
 
 
-class Message(msgspec.Struct, eq=False):
+class Message:
     """One request: head fields in lower case, body chunks, and how it wants to be answered."""
 
     method: bytes = b""
     url: bytes = b""
     path: bytes = b""
-    pairs: list[tuple[bytes, bytes]] = []
-    headers: dict[bytes, bytes] = {}
-    labels: list[bytes] = []
-    body: list[bytes] = []
-    tail: bytearray | None = None  # what follows the first MAX_PIECES of the body
     size: int = 0
     swept: int = 0  # size when its pace was last found good
     head_bytes: int = 0
@@ -47,11 +46,18 @@ class Message(msgspec.Struct, eq=False):
     )
     forward: bytes = b""  # header lines that go upstream
     epoch: int = 0  # of the configuration by which grant was found
-    refusal: Error | None = None
     answered: bool = False  # refused at its head and told so; the rest is read and thrown away
-    grant: Grant | None = None
     marked: bool = False  # an x-poise-* header stands in it
     version: str = "1.1"
+
+    def __init__(self) -> None:
+        self.pairs: list[tuple[bytes, bytes]] = []
+        self.headers: dict[bytes, bytes] = {}
+        self.labels: list[bytes] = []
+        self.body: list[bytes] = []
+        self.tail: bytearray | None = None  # what follows the first MAX_PIECES of the body
+        self.refusal: Error | None = None
+        self.grant: Grant | None = None
 
     def repeat(self, last: Message) -> None:
         """Take over what was found of the last message on this connection: same line, same headers but for the length.
@@ -61,6 +67,16 @@ class Message(msgspec.Struct, eq=False):
         self.method, self.path, self.version, self.keep_alive = last.method, last.path, last.version, last.keep_alive
         self.headers, self.head_bytes, self.marked = last.headers, last.head_bytes, last.marked
         self.grant, self.forward, self.epoch = last.grant, last.forward, last.epoch
+
+    def is_like(self, last: Message, method: bytes, version: str, epoch: int) -> bool:
+        """Whether all that check_head and the front look at is what it was of the last message on this connection."""
+        return (
+            self.pairs == last.pairs
+            and self.url == last.url
+            and method == last.method
+            and version == last.version
+            and epoch == last.epoch
+        )
 
     def check_head(self, version: str, method: bytes, limits: Limits) -> None:
         """The head is complete; llhttp has refused control characters in it. Raises Error: bad_*, headers_too_large,
@@ -132,6 +148,17 @@ class Message(msgspec.Struct, eq=False):
                 self.labels.append(value)
             else:
                 headers[name] += b", " + value
+
+    def check_pace(self, raw: int, limits: Limits) -> None:
+        """Framing that outweighs what it frames is an attack on CPU; a head without end is one on memory.
+
+        raw counts the bytes that came since it began. Raises Error headers_too_large, bad_framing.
+        """
+        if not self.path:
+            if raw > limits.header_bytes + 16_384:
+                raise Error("headers_too_large", f"the head has over {limits.header_bytes} bytes", hint="send less")
+        elif raw > 8 * self.size + self.head_bytes + CHUNK_OVERHEAD_BYTES + len(self.url) * 2 + 65_536:
+            raise Error("bad_framing", "chunk framing outweighs the body", hint="send larger chunks")
 
     def grow(self, data: bytes, limits: Limits) -> None:
         """The next bytes of the body. Raises Error body_too_large."""

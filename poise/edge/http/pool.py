@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from typing import Final, cast
 
 from poise.clock import Clock, Timer
 from poise.edge.http.connect import Dialed, Dialer
@@ -19,7 +20,9 @@ from poise.edge.http.upstream import UpstreamConnection
 from poise.edge.snapshot import Endpoint
 from poise.errors import AttemptFailed, Failure
 
-IDLE_S = 30.0  # below what servers and load balancers keep: 60 s (AWS), 75 s (nginx); a loss in between costs a retry
+IDLE_S: Final = (
+    30.0  # below what servers and load balancers keep: 60 s (AWS), 75 s (nginx); a loss in between costs a retry
+)
 
 _Waiter = asyncio.Future[UpstreamConnection]
 _Dial = asyncio.Task[Dialed]
@@ -175,7 +178,8 @@ class UpstreamPool:
 
     def _dial(self, timeout_s: float) -> None:
         connection = UpstreamConnection(self)
-        dial = asyncio.get_running_loop().create_task(self._dialer.dial(lambda: connection, timeout_s))
+        protocol = cast("asyncio.Protocol", connection)  # by its methods: a compiled class takes no base that is not
+        dial = asyncio.get_running_loop().create_task(self._dialer.dial(lambda: protocol, timeout_s))
         self._dials[dial] = connection, self._clock.later(timeout_s, partial(_cancel, dial))
         dial.add_done_callback(self._dialled)
 

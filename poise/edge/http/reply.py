@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from poise.path.service import Flow
 
 if TYPE_CHECKING:
     from poise.edge.http.connection import Connection
 
-_STATUS = {status.value: b"HTTP/1.1 %d %s\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus}
-_STREAM_HEADERS = b"cache-control: no-cache\r\nx-accel-buffering: no\r\n"  # nginx in front must not hold events back
-_KEEPALIVE = b": keep-alive\n\n"
+_STATUS: Final = {status.value: b"HTTP/1.1 %d %s\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus}
+_STREAM_HEADERS: Final = (
+    b"cache-control: no-cache\r\nx-accel-buffering: no\r\n"  # nginx in front must not hold events back
+)
+_KEEPALIVE: Final = b": keep-alive\n\n"
 
 
 class Reply:

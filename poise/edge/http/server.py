@@ -9,7 +9,7 @@ import ssl
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from email.utils import formatdate
-from typing import Protocol
+from typing import Final, Protocol, cast
 
 from poise.decision import show_id
 from poise.edge.http.connection import Connection
@@ -20,7 +20,7 @@ from poise.errors import Error
 
 log = logging.getLogger("poise.server")
 
-BACKLOG = 4096
+BACKLOG: Final = 4096
 
 
 class Front(Protocol):
@@ -71,10 +71,14 @@ class Server:
         """Accept on a listening socket, which the server now owns; give it a duplicate to keep one's own."""
         hello_s = None if tls is None else self.limits.header_s  # a handshake is bounded as a head is
         listener = await self.loop.create_server(
-            lambda: Connection(self), sock=sock, backlog=BACKLOG, ssl=tls, ssl_handshake_timeout=hello_s
+            self.accept, sock=sock, backlog=BACKLOG, ssl=tls, ssl_handshake_timeout=hello_s
         )
         self._listeners.append(listener)
         return listener
+
+    def accept(self) -> asyncio.Protocol:
+        """A protocol for one more connection. It is one by its methods: a compiled class takes no base that is not."""
+        return cast("asyncio.Protocol", Connection(self))
 
     def stop_listening(self) -> None:
         """Accept no more; connections that are open stay."""
@@ -124,6 +128,8 @@ class Server:
         """A body is no longer held."""
         if message.refusal is None:
             self._body_bytes -= message.size
+        message.body.clear()  # its connection may keep the message, to know the next one by
+        message.tail = None
 
     def serve(self, message: Message, reply: Reply) -> None:
         """Answer a complete message."""

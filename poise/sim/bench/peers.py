@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import poise
+from poise.sim.bench import native
 from poise.sim.bench.exchange import free_ports
 from poise.sim.bench.wording import KEY, fill
 
@@ -133,8 +133,8 @@ def _sglang(home: Path, site: Site) -> Command:
 
 
 def _poise_missing(home: Path) -> str:
-    path = Path(poise.__file__).parent / "edge" / "supervisor.py"
-    return "" if path.exists() else "poise serve is not built yet"
+    native.make(home)
+    return ""
 
 
 def _poise(home: Path, site: Site) -> Command:
@@ -154,6 +154,8 @@ def _poise(home: Path, site: Site) -> Command:
     path.write_text(text)
     entry = "import sys; from poise.edge.cli import main; sys.exit(main())"
     env = {"BENCH_KEY": KEY, "BENCH_UPSTREAM_KEY": "sk-upstream"}
+    if folder := native.built(home):
+        env["PYTHONPATH"] = folder
     return Command(argv=[sys.executable, "-c", entry, "serve", str(path), "--workers", "1"], env=env, data=data)
 
 
@@ -162,5 +164,5 @@ HAPROXY = Peer(name="haproxy", missing=_installed("haproxy"), version=_said("hap
 SGLANG = Peer(
     name="sglang-router", missing=_sglang_missing, version=lambda _: SGLANG_ROUTER, command=_sglang, tls=False
 )
-POISE = Peer(name="poise", missing=_poise_missing, version=lambda _: poise.__version__, command=_poise)
+POISE = Peer(name="poise", missing=_poise_missing, version=native.version, command=_poise)
 PEERS = (NGINX, HAPROXY, SGLANG, POISE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from poise.errors import AttemptFailed, Error
@@ -10,7 +12,7 @@ from poise.wire.call import Answer, Call, StreamReader
 from poise.wire.openai import answer, failure, request
 from poise.wire.openai.stream import ChatStream
 
-_PATHS = {"chat": b"/chat/completions", "embeddings": b"/embeddings"}
+_PATHS: Final = {"chat": b"/chat/completions", "embeddings": b"/embeddings"}
 
 
 class OpenAI:

@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from poise.decision import Usage
 from poise.errors import AttemptFailed, Failure
 from poise.wire.call import Answer, Call
 from poise.wire.openai import failure
+from poise.wire.openai.shape import UsageShape, Whole
 
+MAX_TOKENS: Final = 1 << 40  # a count beyond it is no count
 
-class _Details(msgspec.Struct):
-    cached_tokens: int | None = None
-
-
-class UsageShape(msgspec.Struct):
-    """OpenAI's usage object; vendors leave out or null what they do not count."""
-
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    prompt_tokens_details: _Details | None = None
-
-
-_ABSENT = msgspec.Raw(b"null")
-
-
-class _Shape(msgspec.Struct):
-    # Raw | None would be read as None only: msgspec takes a union with Raw for the other member
-    model: str | None = None
-    usage: msgspec.Raw = _ABSENT
-    error: msgspec.Raw = _ABSENT
-    choices: msgspec.Raw = _ABSENT
-    data: msgspec.Raw = _ABSENT
-
-
-_decode = msgspec.json.Decoder(_Shape).decode
-_decode_usage = msgspec.json.Decoder(UsageShape | None).decode
+_decode: Final = msgspec.json.Decoder(Whole).decode
+_decode_usage: Final = msgspec.json.Decoder(UsageShape | None).decode
 
 
 def read(call: Call, body: bytes) -> Answer:
@@ -62,7 +42,9 @@ def read_usage(raw: msgspec.Raw | bytes) -> Usage | None:
     if shape is None:
         return None
     details = shape.prompt_tokens_details
-    counts = (shape.prompt_tokens or 0, shape.completion_tokens or 0, (details and details.cached_tokens) or 0)
-    if min(counts) < 0 or max(counts) > 1 << 40:
+    asked: int = shape.prompt_tokens or 0
+    said: int = shape.completion_tokens or 0
+    cached: int = 0 if details is None else details.cached_tokens or 0
+    if asked < 0 or said < 0 or cached < 0 or max(asked, said, cached) > MAX_TOKENS:
         return None
-    return Usage(*counts)
+    return Usage(asked, said, cached)

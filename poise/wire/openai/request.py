@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 import msgspec
 
 from poise.errors import Error
 from poise.wire.call import Call
 
-BYTES_PER_TOKEN = (
+BYTES_PER_TOKEN: Final = (
     4  # English text under the cl100k and o200k vocabularies: 4 characters a token (OpenAI's rule of thumb)
 )
-IMAGE_TOKENS = 765  # a 1024x1024 image at high detail on GPT-4o-class models; data URLs are not counted as text
-MAX_MODEL_CHARS = 256
+IMAGE_TOKENS: Final = 765  # a 1024x1024 image at high detail on GPT-4o-class models; data URLs are not counted as text
+MAX_MODEL_CHARS: Final = 256
 
-_decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_encode = msgspec.json.Encoder().encode
-_text = msgspec.json.Decoder(str).decode
-_count = msgspec.json.Decoder(int | None).decode
-_options = msgspec.json.Decoder(dict[str, msgspec.Raw] | None).decode
+_decode: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_encode: Final = msgspec.json.Encoder().encode
+_text: Final = msgspec.json.Decoder(str).decode
+_count: Final = msgspec.json.Decoder(int | None).decode
+_options: Final = msgspec.json.Decoder(dict[str, msgspec.Raw] | None).decode
 
 _TRUE, _FALSE, _NULL = b"true", b"false", b"null"
-_WITH_USAGE = msgspec.Raw(b'{"include_usage":true}')
-_DATA_URL = re.compile(rb'"data:[^"]*"')
-_PART = re.compile(rb'"type"\s*:\s*"(image_url|input_audio|file)"')
-_MODALITIES = {b"image_url": "image", b"input_audio": "audio", b"file": "file"}
+_WITH_USAGE: Final = msgspec.Raw(b'{"include_usage":true}')
+_DATA_URL: Final = re.compile(rb'"data:[^"]*"')
+_PART: Final = re.compile(rb'"type"\s*:\s*"(image_url|input_audio|file)"')
+_MODALITIES: Final = {b"image_url": "image", b"input_audio": "audio", b"file": "file"}
 
 
 class _Key:
@@ -37,7 +38,7 @@ class _Key:
         self.text = text
 
 
-_decode_all = msgspec.json.Decoder(dict[_Key, msgspec.Raw], dec_hook=lambda _type, text: _Key(text)).decode
+_decode_all: Final = msgspec.json.Decoder(dict[_Key, msgspec.Raw], dec_hook=lambda _type, text: _Key(text)).decode
 
 
 def read(surface: str, body: bytes) -> Call:
@@ -52,7 +53,8 @@ def read(surface: str, body: bytes) -> Call:
         needed = "input" if surface == "embeddings" else "messages"
         raise Error("invalid_field", f"the body has no {needed}", hint=f"send {needed!r} beside 'model'")
     call.tokens = len(body) // BYTES_PER_TOKEN + 1
-    if b'"image_url"' in body or b'"input_audio"' in body or b'"file"' in body:
+    # find, not in: bytes first try whether what is looked for is a number, and that costs an exception each time.
+    if body.find(b'"type"') >= 0 and (b'"image_url"' in body or b'"input_audio"' in body or b'"file"' in body):
         _read_parts(call, bytes(content))
     stream = fields.get("stream")
     if stream is not None and (said := bytes(stream)) != _FALSE and said != _NULL:

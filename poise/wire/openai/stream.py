@@ -6,33 +6,18 @@ key. ``usage: null`` stands on every chunk of some vendors, hence the brace is l
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from poise.decision import Usage
 from poise.wire.openai.answer import read_usage
+from poise.wire.openai.shape import Choice, Chunk
 from poise.wire.sse import data_of, events_of
 
-
-class _Choice(msgspec.Struct):
-    index: int | None = None
-    delta: dict[str, msgspec.Raw] | None = None
-    finish_reason: str | None = None
-    text: str | None = None
-
-
-_ABSENT = msgspec.Raw(b"null")
-
-
-class _Chunk(msgspec.Struct):
-    model: str | None = None
-    choices: list[_Choice] | None = None
-    usage: msgspec.Raw = _ABSENT
-    error: msgspec.Raw = _ABSENT
-
-
-_decode = msgspec.json.Decoder(_Chunk).decode
-_EMPTY = (b'""', b"null", b"[]")
-_NO_TOKEN = ("role", "refusal", "obfuscation")
+_decode: Final = msgspec.json.Decoder(Chunk).decode
+_EMPTY: Final = (b'""', b"null", b"[]")
+_NO_TOKEN: Final = ("role", "refusal", "obfuscation")
 
 
 class ChatStream:
@@ -59,13 +44,14 @@ class ChatStream:
         if (
             self.started
             and not self._spaced
-            and b'"finish_reason":"' not in events
-            and b'"error"' not in events
-            and b"[DONE]" not in events
+            # find, not in: bytes first try whether what is looked for is a number, and that costs an exception each time
+            and events.find(b'"finish_reason":"') < 0
+            and events.find(b'"error"') < 0
+            and events.find(b"[DONE]") < 0
         ):
-            if b'"usage":' not in events:
+            if events.find(b'"usage":') < 0:
                 return events
-            if b'"usage":{' not in events:
+            if events.find(b'"usage":{') < 0:
                 return self._without_null(events)
         kept = []
         for event in events_of(events):
@@ -118,7 +104,7 @@ class ChatStream:
         return events
 
 
-def _says_something(choice: _Choice) -> bool:
+def _says_something(choice: Choice) -> bool:
     if choice.text:
         return True
     delta = choice.delta or {}
