@@ -54,7 +54,7 @@ def render() -> str:
 
 def render_vendors() -> str:
     """Every vendor: where, who it wants to see, what it speaks. Raises ImportError without the table."""
-    from poise.edge.config.vendors import VENDORS
+    from poise.edge.vendors import VENDORS
 
     rows = [
         "| vendor | address | shown by | speaks | output limit | hanging up |",

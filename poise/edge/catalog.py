@@ -13,7 +13,7 @@ from poise.edge.config.node import parse
 from poise.edge.config.problem import Findings
 from poise.edge.config.shape import ModelShape, PriceShape
 from poise.edge.config.spec import ListOf, MapOf, Record
-from poise.edge.config.vendors import VENDORS
+from poise.edge.vendors import VENDORS
 
 PATH = Path(__file__).with_name("catalog.yaml")
 

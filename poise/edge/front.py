@@ -9,6 +9,7 @@ import msgspec
 
 from poise.clock import Clock
 from poise.decision import Outcome
+from poise.edge.doors import door_at, key_in
 from poise.edge.http.message import Message
 from poise.edge.http.reply import Reply
 from poise.edge.snapshot import Grant, Snapshot, hash_secret
@@ -16,10 +17,9 @@ from poise.errors import Error
 from poise.path.fleet import Route
 from poise.path.service import Recorder, Request, Service, Sink
 from poise.request import Facts
-from poise.wire.call import Call
-from poise.wire.openai import OpenAI
+from poise.wire.call import Call, Dialect
+from poise.wire.dialects import DIALECTS
 
-_SURFACES: Final = {b"/v1/chat/completions": "chat", b"/v1/embeddings": "embeddings"}
 _MODELS: Final = b"/v1/models"
 _MODEL: Final = b"/v1/models/"
 _FORWARDED: Final = (b"openai-beta", b"idempotency-key", b"traceparent", b"tracestate")
@@ -45,7 +45,6 @@ class Front:
         self._recorder = recorder
         self._clock = clock
         self._load = load
-        self._dialect = OpenAI()
         self.epoch = 0
         self.update(snapshot)
 
@@ -83,12 +82,12 @@ class Front:
         return self._serve(self._request(message, reply, grant), reply)
 
     def error_body(self, error: Error, decision: str, path: bytes) -> bytes:
-        """An error in the caller's dialect; there is one so far."""
-        return self._dialect.error_body(error, decision)
+        """An error in the caller's dialect."""
+        return dialect_at(path).error_body(error, decision)
 
-    def error_event(self, error: Error, decision: str) -> bytes:
+    def error_event(self, error: Error, decision: str, path: bytes) -> bytes:
         """An error inside a stream."""
-        return self._dialect.error_event(error, decision)
+        return dialect_at(path).error_event(error, decision)
 
     def turned_away(self, error: Error, decision: int) -> None:
         """Keep the record of a request that was refused before a decision."""
@@ -98,17 +97,18 @@ class Front:
 
     def _route(self, message: Message) -> None:
         path, method = message.path, message.method
-        if path in _SURFACES and method == b"POST":
+        door = message.door = door_at(path, message.url)
+        if door is not None and method == b"POST":
             return
-        known = path in _SURFACES or path == _MODELS or path.startswith(_MODEL)
+        known = door is not None or path == _MODELS or path.startswith(_MODEL)
         if not known:
             shown = path[:100].decode("ascii")
             raise Error(
                 "not_found",
                 f"there is nothing at {shown}",
-                hint="try /v1/chat/completions, /v1/embeddings or /v1/models",
+                hint="try /v1/chat/completions, /v1/responses, /v1/messages, /v1/embeddings or /v1/models",
             )
-        wanted = b"POST" if path in _SURFACES else b"GET"
+        wanted = b"POST" if door is not None else b"GET"
         if method != wanted:
             raise Error(
                 "method_not_allowed",
@@ -119,14 +119,17 @@ class Front:
     def _grant(self, message: Message) -> Grant:
         snapshot = self._snapshot
         given = message.headers.get(b"authorization")
-        known = self._known.get(given)
+        known = self._known.get(given) if given is not None else None
         if known is not None:
             return known
-        if given is not None and given[:7].lower() == b"bearer ":
-            name = snapshot.keys.get(hash_secret(given[7:].strip(), snapshot.salt))
+        secret = given[7:].strip() if given is not None and given[:7].lower() == b"bearer " else None
+        if given is None:
+            secret = given = key_in(message.headers, message.url)
+        if given is not None and secret is not None:
+            name = snapshot.keys.get(hash_secret(secret, snapshot.salt))
             if name is not None:
                 grant = snapshot.grants[name]
-                if len(self._known) < MAX_KNOWN:
+                if len(self._known) < MAX_KNOWN and secret is not given:
                     self._known[given] = grant
                 return grant
         if snapshot.open_grant:
@@ -136,8 +139,11 @@ class Front:
 
     def _request(self, message: Message, reply: Reply, grant: Grant) -> Request:
         arrived_us = reply.decision >> 12  # the id was made of the time when the message was complete
+        door = message.door
+        assert door is not None
+        dialect = DIALECTS[door.dialect]
         try:
-            call = self._dialect.read_call(_SURFACES[message.path], message.whole_body())
+            call = dialect.read_call(door.surface, message.whole_body(), door.model, door.stream)
         except RecursionError as bad:  # just below the parser's own bound, a second look from one frame deeper fails
             raise Error("invalid_json", "the body is nested too deep", hint="keep JSON under 900 levels") from bad
         route = self._routes.get(call.model)
@@ -150,7 +156,7 @@ class Front:
             deadline_us = min(deadline_us, duration_us(said, "x-poise-deadline"))
         facts = self._facts(message, call, route, grant.name, scope)
         return Request(
-            reply.decision, call, facts, route, self._dialect, arrived_us, arrived_us + deadline_us, message.forward
+            reply.decision, call, facts, route, dialect, arrived_us, arrived_us + deadline_us, message.forward
         )
 
     def _facts(self, message: Message, call: Call, route: Route, key: str, scope: int) -> Facts:
@@ -215,6 +221,12 @@ class Front:
             "owned_by": policy.owner or "poise",
             "candidates": [candidate.target.id for candidate in policy.candidates],
         }
+
+
+def dialect_at(path: bytes) -> Dialect:
+    """The dialect spoken at a path; OpenAI's where there is no door."""
+    door = door_at(path, b"")
+    return DIALECTS["openai" if door is None else door.dialect]
 
 
 def duration_us(raw: bytes, name: str) -> int:

@@ -10,10 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from poise import __version__
 from poise.clock import Clock, Timer
 from poise.edge.front import Front
-from poise.edge.http.address import address_of
 from poise.edge.http.dial import dialer_for
 from poise.edge.http.pool import UpstreamPool
 from poise.edge.http.resolve import SystemResolver
@@ -21,6 +19,7 @@ from poise.edge.http.server import Server
 from poise.edge.number import Numbers
 from poise.edge.recorder import make_recorder
 from poise.edge.snapshot import Endpoint, Snapshot
+from poise.edge.tongues import tongues_of
 from poise.edge.wiring import stack
 from poise.path.fleet import Lane, Route
 from poise.rules.prepare import prepare
@@ -31,7 +30,6 @@ TICK_S: Final = 0.1  # how fine the request timers are; the shortest useful one 
 LOOK_EVERY: Final = 2  # ticks between looks at what is under way
 SWEEP_EVERY: Final = 10  # ticks between looks at idle connections
 LATE_US: Final = 200_000  # lateness of our own beyond this is taken out of every silence that was measured meanwhile
-_SURFACES: Final = {"chat": b"/chat/completions", "embeddings": b"/embeddings"}
 
 
 class Plane:
@@ -168,14 +166,7 @@ class Plane:
         pool = pools[target.provider]
         if old is not None and old.target == target and old.pool is pool:
             return old
-        host, base = address_of(endpoint.provider)
-        auth = b"authorization: Bearer %b\r\n" % endpoint.key.encode("latin-1") if endpoint.key else b""
-        head = {
-            surface: b"POST %b%b HTTP/1.1\r\nhost: %b\r\nuser-agent: poise/%b\r\naccept-encoding: identity\r\n"
-            b"content-type: application/json\r\n%b" % (base, path, host, __version__.encode(), auth)
-            for surface, path in _SURFACES.items()
-        }
-        return Lane(target, pool, head, endpoint.key, self._clock)
+        return Lane(target, pool, tongues_of(target, endpoint), endpoint.key, self._clock)
 
     def _tick(self) -> None:
         now_us = self._clock.now_us()

@@ -21,14 +21,16 @@ class Balance:
         """Raises AttemptFailed."""
         request = attempt.plan.request
         lane = attempt.lane
-        body = request.dialect.upstream_body(request.call, lane.target)
+        call = request.call
+        tongue = lane.tongues[request.dialect.name]
+        body = tongue.dialect.upstream_body(call, lane.target)
         # x-client-request-id is OpenAI's own header for this: it names the attempt in the vendor's log as in ours.
         data = b"%sx-client-request-id: d-%016x.%d\r\n%scontent-length: %d\r\n\r\n%s" % (
-            lane.head[request.call.surface],
+            tongue.heads[(call.surface, call.stream)],
             request.id,
             attempt.number,
             request.forward,
             len(body),
             body,
         )
-        return self._below(Dispatch(attempt, lane, data), gate)
+        return self._below(Dispatch(attempt, lane, tongue, data), gate)

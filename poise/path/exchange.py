@@ -67,7 +67,7 @@ class Exchange:
                 if name == b"content-type" and value[:17].lower() == b"text/event-stream":
                     request = self.dispatch.attempt.plan.request
                     self.streams = True
-                    self.reader = request.dialect.stream_reader(request.call)
+                    self.reader = self.dispatch.tongue.dialect.stream_reader(request.call)
                     self.splitter = Splitter()
 
     def body(self, data: bytes) -> None:
@@ -205,25 +205,32 @@ class Exchange:
         if self.size > bound:
             self._end(AttemptFailed(Failure.MALFORMED, f"an answer of more than {bound} bytes", status=self.status))
 
-    def _commit(self, events: bytes) -> None:
+    def _commit(self, events: bytes) -> Sink:
         self.first_us = self.clock.now_us()
-        self.sink = self.gate.commit(self._passed_headers())
+        sink = self.sink = self.gate.commit(self._passed_headers(self.dispatch.tongue.stream_kind))
         held = b"".join(self.chunks) + events
         self.chunks.clear()
         if held:
-            self.sink.write(held)
+            sink.write(held)
+        return sink
 
     def _end_stream(self) -> None:
         """Complete only by the dialect's own terms: an upstream that closes early has not finished its answer."""
         reader, splitter = self.reader, self.splitter
         assert reader is not None
         assert splitter is not None
+        owed = reader.close(splitter.tail)
         self.model, self.usage = reader.model, reader.usage
-        if reader.finished and not splitter.tail:
-            if self.sink is None:
-                self._commit(b"")
-            assert self.sink is not None
-            self.sink.finish()
+        if reader.error:
+            text = f"error in the stream: {reader.error}"
+            self._end(AttemptFailed(Failure.SERVER, text, status=self.status))
+        elif reader.finished:
+            sink = self.sink
+            if sink is None:
+                sink = self._commit(owed)
+            elif owed:
+                sink.write(owed)
+            sink.finish()
             self._end(None)
         else:
             self._end(AttemptFailed(Failure.CUT, "the stream ended before its answer did", status=self.status))
@@ -237,25 +244,33 @@ class Exchange:
                 raise AttemptFailed(
                     Failure.MALFORMED, "a stream was asked for, a whole answer came", status=self.status
                 )
-            answer = request.dialect.read_answer(request.call, body)
+            answer = self.dispatch.tongue.dialect.read_answer(request.call, body)
         except AttemptFailed as failure:
             self._end(failure)
             return
         self.model, self.usage = answer.model, answer.usage
-        self.gate.whole(self.status, self._passed_headers(), body)
+        self.gate.whole(self.status, self._passed_headers(self.dispatch.tongue.whole_kind), answer.body or body)
         self._end(None)
 
     def _refused(self) -> AttemptFailed:
-        dialect = self.dispatch.attempt.plan.request.dialect
-        return dialect.failure(self.status, dict(self.headers), self._redacted(b"".join(self.chunks)))
+        return self.dispatch.tongue.dialect.failure(
+            self.status, dict(self.headers), self._redacted(b"".join(self.chunks))
+        )
 
     def _redacted(self, body: bytes) -> bytes:
         secret = self.dispatch.attempt.lane.secret
         return body.replace(secret.encode(), b"[key]") if secret else body
 
-    def _passed_headers(self) -> bytes:
-        lines = [b"%s: %s\r\n" % pair for pair in self.headers if pair[0] in _PASSED]
+    def _passed_headers(self, kind: bytes) -> bytes:
+        """What goes on of the upstream's own headers; kind is the content type of an answer that was translated."""
         attempt = self.dispatch.attempt
+        if kind:
+            lines = [b"content-type: ", kind, b"\r\n"]
+            lost = attempt.plan.request.call.lost
+            if lost is not None and lost.count:
+                lines.append(b"x-poise-lost: %b\r\n" % lost.line())
+        else:
+            lines = [b"%s: %s\r\n" % pair for pair in self.headers if pair[0] in _PASSED]
         lines.append(attempt.lane.poise_head)
         lines.append(b"x-poise-attempts: %d\r\n" % attempt.number)
         return b"".join(lines)

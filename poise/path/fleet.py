@@ -9,12 +9,35 @@ from poise.rules import health, latency
 from poise.rules.prepare import Option, Prepared
 from poise.signal import Measure, Reading
 from poise.target import Target
+from poise.wire.call import Dialect
+
+
+class Tongue:
+    """How a target is spoken to by callers of one dialect.
+
+    heads is everything of the upstream request's head that never changes, by surface and whether it streams. kind is the
+    content type of translated answers, whole and streamed; b'' where they go on as they came.
+    """
+
+    __slots__ = ("dialect", "heads", "stream_kind", "whole_kind")
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        heads: dict[tuple[str, bool], bytes],
+        whole_kind: bytes = b"",
+        stream_kind: bytes = b"",
+    ) -> None:
+        self.dialect = dialect
+        self.heads = heads
+        self.whole_kind = whole_kind
+        self.stream_kind = stream_kind
 
 
 class Lane:
     """One target as this worker sees it. One owner: the worker's event loop.
 
-    head is everything of the upstream request's head that never changes; secret is redacted from what upstreams say.
+    tongues are by the caller's dialect; secret is redacted from what upstreams say.
     """
 
     __slots__ = (
@@ -23,7 +46,6 @@ class Lane:
         "_theirs",
         "_total",
         "first_token",
-        "head",
         "health",
         "in_flight",
         "others_in_flight",
@@ -31,13 +53,14 @@ class Lane:
         "pool",
         "secret",
         "target",
+        "tongues",
         "total",
     )
 
-    def __init__(self, target: Target, pool: Pool, head: dict[str, bytes], secret: str, clock: Clock) -> None:
+    def __init__(self, target: Target, pool: Pool, tongues: dict[str, Tongue], secret: str, clock: Clock) -> None:
         self.target = target
         self.pool = pool
-        self.head = head
+        self.tongues = tongues
         self.secret = secret
         self.poise_head = b"x-poise-target: " + target.id.encode() + b"\r\n"
         self.in_flight = 0

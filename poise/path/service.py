@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Coroutine
 from typing import Protocol, TypeVar
 
 from poise.decision import AttemptRecord, Inputs, Usage, Verdict
-from poise.path.fleet import Lane, Route
+from poise.path.fleet import Lane, Route, Tongue
 from poise.request import Facts
 from poise.wire.call import Call, Dialect
 
@@ -125,11 +125,12 @@ class Attempt:
 class Dispatch:
     """An attempt bound to one address and the bytes that will be sent there."""
 
-    __slots__ = ("attempt", "data", "lane")
+    __slots__ = ("attempt", "data", "lane", "tongue")
 
-    def __init__(self, attempt: Attempt, lane: Lane, data: bytes) -> None:
+    def __init__(self, attempt: Attempt, lane: Lane, tongue: Tongue, data: bytes) -> None:
         self.attempt = attempt
         self.lane = lane
+        self.tongue = tongue
         self.data = data
 
 

@@ -81,7 +81,7 @@ class Option:
         self.tools = can.tools is not False
         abilities = (("image", can.vision), ("audio", can.audio), ("file", can.files))
         self.lacks = frozenset([name for name, able in abilities if able is False])
-        self.surfaces = _surfaces(can.embeddings)
+        self.surfaces = _surfaces(can.embeddings, target.dialect)
         self.priced = price_in is not None and price_out is not None
         self.price_in = -1.0 if price_in is None else float(price_in)
         self.price_out = -1.0 if price_out is None else float(price_out)
@@ -154,7 +154,9 @@ def _static(policy: Policy, candidate: Candidate) -> Drop | None:
     return None
 
 
-def _surfaces(embeddings: bool | None) -> frozenset[str]:
+def _surfaces(embeddings: bool | None, dialect: str) -> frozenset[str]:
+    if dialect != "openai":
+        return frozenset() if embeddings else frozenset({"chat"})
     if embeddings is None:
         return frozenset({"chat", "embeddings"})
     return frozenset({"embeddings"}) if embeddings else frozenset({"chat"})

@@ -17,6 +17,7 @@ from poise.edge.http.connect import Dialed, ProtocolFactory
 from poise.edge.http.pool import UpstreamPool
 from poise.edge.http.server import Server
 from poise.edge.snapshot import Snapshot
+from poise.edge.tongues import tongues_of
 from poise.edge.wiring import stack
 from poise.errors import AttemptFailed, Failure
 from poise.path.exchange import Exchange
@@ -28,7 +29,6 @@ from poise.sim.pipe import MemoryNetwork
 TICK_S = 0.1
 SWEEP_EVERY = 10
 FRONT_DOOR = "gateway"
-_PATHS = {"chat": b"/v1/chat/completions", "embeddings": b"/v1/embeddings"}
 
 
 class Kept(msgspec.Struct):
@@ -168,8 +168,8 @@ class House:
                 target = candidate.target
                 if target.id not in self.lanes:
                     key = snapshot.endpoints[target.provider].key
-                    heads = {surface: _head(path, target.provider, key) for surface, path in _PATHS.items()}
-                    self.lanes[target.id] = Lane(target, self.pools[target.provider], heads, key, self._clock)
+                    tongues = tongues_of(target, snapshot.endpoints[target.provider])
+                    self.lanes[target.id] = Lane(target, self.pools[target.provider], tongues, key, self._clock)
             lanes = tuple(self.lanes[candidate.target.id] for candidate in policy.candidates)
             routes[name] = Route(prepare(policy), lanes)
         return routes
@@ -193,8 +193,3 @@ class House:
 def _age(exchange: Exchange) -> tuple[int, int]:
     attempt = exchange.dispatch.attempt
     return attempt.plan.request.id, attempt.number
-
-
-def _head(path: bytes, host: str, key: str) -> bytes:
-    auth = b"authorization: Bearer %b\r\n" % key.encode() if key else b""
-    return b"POST %b HTTP/1.1\r\nhost: %b\r\ncontent-type: application/json\r\n%b" % (path, host.encode(), auth)

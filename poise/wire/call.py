@@ -9,13 +9,16 @@ import msgspec
 from poise.decision import Usage
 from poise.errors import AttemptFailed, Error
 from poise.target import Target
+from poise.wire.conversation.ask import Ask
+from poise.wire.conversation.lost import Lost
 
 
 class Call:
     """One decoded call. fields holds the top level of the body, each value still raw.
 
-    asks_usage: the client wants the usage chunk. choices is how many answers are asked for at once (``n``). The remaining
-    fields are what ``poise.request.Facts`` says of the same names.
+    asks_usage: the client wants the usage chunk. choices is how many answers are asked for at once (``n``). ask is the
+    whole call as the conversation in the middle, None until it has to be translated; lost what the last translation
+    could not carry. The remaining fields are what ``poise.request.Facts`` says of the same names.
     """
 
     stream: bool = False
@@ -32,16 +35,22 @@ class Call:
         self.surface = surface
         self.fields = fields
         self.model = model
+        self.ask: Ask | None = None
+        self.lost: Lost | None = None
 
 
 class Answer:
-    """What is read of a whole answer: the model that says it answered, and what it counted."""
+    """What is read of a whole answer: the model that says it answered, and what it counted.
 
-    __slots__ = ("model", "usage")
+    body is the answer in the caller's dialect where it was translated, b'' where it goes on as it came.
+    """
 
-    def __init__(self, model: str = "", usage: Usage | None = None) -> None:
+    __slots__ = ("body", "model", "usage")
+
+    def __init__(self, model: str = "", usage: Usage | None = None, body: bytes = b"") -> None:
         self.model = model
         self.usage = usage
+        self.body = body
 
 
 class StreamReader(Protocol):
@@ -56,15 +65,23 @@ class StreamReader(Protocol):
     def feed(self, events: bytes) -> bytes:
         """The events that go on to the client: bookkeeping that it did not ask for is taken out."""
 
+    def close(self, tail: bytes) -> bytes:
+        """The bytes ended; tail is what came of an event that was not complete. What the client is still owed."""
+
 
 class Dialect(Protocol):
-    """One wire format, both directions, sans I/O."""
+    """One wire format, both directions, or a caller's and a target's with a translation between them; sans I/O."""
 
-    def read_call(self, surface: str, body: bytes) -> Call:
-        """Decode a client's body. Raises Error (invalid_json, duplicate_field, invalid_field)."""
+    name: str
 
-    def upstream_path(self, surface: str) -> bytes:
-        """The path behind a provider's base path."""
+    def read_call(self, surface: str, body: bytes, model: str = "", stream: bool = False) -> Call:
+        """Decode a client's body; model and stream are the path's, for dialects that say them there.
+
+        Raises Error (invalid_json, duplicate_field, invalid_field).
+        """
+
+    def upstream_path(self, surface: str, model: str, stream: bool) -> bytes:
+        """The path behind a provider's base path, with its query."""
 
     def upstream_body(self, call: Call, target: Target) -> bytes:
         """The body as the target is sent it."""

@@ -17,6 +17,17 @@ def site(work: Path, *, tls: bool) -> Site:
     return Site(work=work, port=1, upstreams=(2, 3, 4), authority=work / "ca.pem" if tls else None)
 
 
+def test_poise_runs_compiled_where_that_was_made(tmp_path: Path) -> None:
+    """The build that was found before the rounds is the one in every round, and the table says which it is."""
+    before = POISE.version(tmp_path)
+    (tmp_path / "poise-native").write_text("/build")
+
+    assert "PYTHONPATH" not in POISE.command(tmp_path / "elsewhere", site(tmp_path, tls=False)).env
+    assert "/build" == POISE.command(tmp_path, site(tmp_path, tls=False)).env["PYTHONPATH"]
+    assert before.endswith(" pure")
+    assert POISE.version(tmp_path).endswith(" compiled")
+
+
 @pytest.mark.parametrize("tls", [False, True])
 def test_poise_runs_what_a_team_would_run(tmp_path: Path, tls: bool) -> None:
     """Its file is valid: three candidates at three providers, a key that may use them, no open door, retention on."""

@@ -12,7 +12,7 @@ from msgspec import UNSET
 from poise.edge.catalog import Entry, catalog, find, read
 from poise.edge.config import load, resolve
 from poise.edge.config.resolve import Resolved
-from poise.edge.config.vendors import VENDORS
+from poise.edge.vendors import VENDORS
 from poise.target import Patience, Price
 from tests.config.sample import MINIMAL, written
 

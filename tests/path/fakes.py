@@ -10,7 +10,7 @@ from poise.clock import Timer
 from poise.decision import Decision, Outcome, decode_decision, decode_outcome
 from poise.edge.wiring import Stack, stack
 from poise.errors import AttemptFailed, Failure
-from poise.path.fleet import Lane, Route
+from poise.path.fleet import Lane, Route, Tongue
 from poise.path.service import Flow, Request
 from poise.path.upstream import Connection, Receiver
 from poise.policy import Candidate, Choose, Policy
@@ -268,8 +268,11 @@ class World:
             recover=base.recover,
             record_required=base.record_required,
         )
-        head = {"chat": b"POST /v1/chat/completions HTTP/1.1\r\n"}
-        self.lanes = tuple(Lane(t, pool, head, "sk-secret", self.clock) for t, pool in zip(targets, pools, strict=True))
+        heads = {("chat", streams): b"POST /v1/chat/completions HTTP/1.1\r\n" for streams in (False, True)}
+        tongues = {"openai": Tongue(OpenAI(), heads)}
+        self.lanes = tuple(
+            Lane(t, pool, tongues, "sk-secret", self.clock) for t, pool in zip(targets, pools, strict=True)
+        )
         self.route = Route(prepare(self.policy), self.lanes)
         self.stack: Stack = stack(self.recorder, self.clock)
         self._id = 0

@@ -33,7 +33,7 @@ from poise.edge.config.leaf import (
     whole,
 )
 from poise.edge.config.spec import Anything, Either, ListOf, MapOf, Record
-from poise.edge.config.vendors import VENDORS
+from poise.edge.vendors import VENDORS
 
 _SECRETS = Either("reference to a secret, or two", scalar=SECRET, other=ListOf(SECRET, least=1, most=2))
 _S = 1_000_000

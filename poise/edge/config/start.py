@@ -7,13 +7,15 @@ from urllib.parse import urlsplit
 
 from poise.edge.catalog import catalog
 from poise.edge.config import not_yet
-from poise.edge.config.vendors import VENDORS
+from poise.edge.vendors import VENDORS
 
 DEMO_URLS = {"us": "http://127.0.0.1:8711/v1", "eu": "http://127.0.0.1:8712/v1"}
 
 # What to begin with at each vendor, by the names it documents; the catalogue translates where it knows of another id.
 _FIRST_MODELS: dict[str, tuple[str, ...]] = {
     "openai": ("gpt-5.2", "gpt-5-mini", "text-embedding-3-small"),
+    "anthropic": ("claude-haiku-4-5",),
+    "gemini": ("gemini-2.5-flash",),
     "deepseek": ("deepseek-chat",),
     "xai": ("grok-4.1",),
     "groq": ("llama-3.3-70b", "gpt-oss-120b"),

@@ -15,7 +15,7 @@ from poise.edge.config.node import Node, Scalar
 from poise.edge.config.problem import Findings, Place
 from poise.edge.config.shape import ModelShape, PatienceShape, PriceShape, PriorShape, ProviderShape
 from poise.edge.config.tree import find, key_place
-from poise.edge.config.vendors import VENDORS
+from poise.edge.vendors import VENDORS, spoken
 from poise.target import Capabilities, Patience, Price, Prior, Provider, Target
 
 _Fact = TypeVar("_Fact")
@@ -74,9 +74,10 @@ def _link(loaded: Loaded, name: str, shape: ProviderShape, findings: Findings) -
         findings.error(place, f"providers.{name}.{field}", value, text, hint)
 
     there = _fields(loaded, name)  # also what is wrong, and was told of as that
-    if not url and "url" not in there and vendor.dialect == "openai":
-        error("url", f"is missing: {shape.vendor} has no usual address", "add url: http://host:port/v1")
-    if vendor.variable and not there & {"key", "url"} and vendor.dialect == "openai":
+    if not url and "url" not in there and spoken(shape.vendor):
+        hint = "add url: http://host:port/v1" if vendor.dialect == "openai" else "add url: https://HOST"
+        error("url", f"is missing: {shape.vendor} has no usual address", hint)
+    if vendor.variable and not there & {"key", "url"} and spoken(shape.vendor):
         error("key", f"is missing: {shape.vendor} asks for one", f"add key: env:{vendor.variable}")
     if bool(shape.client_cert) != bool(shape.client_key):
         has, lacking = ("client_cert", "client_key") if shape.client_cert else ("client_key", "client_cert")
@@ -128,7 +129,7 @@ def _target(provider: str, shape: ProviderShape, model: ModelShape) -> Target:
         vendor=shape.vendor,
         region=shape.region,
         upstream_model=model.id or (entry.id_at(shape.vendor, model.name) if entry else None) or model.name,
-        dialect=VENDORS[shape.vendor].dialect,
+        dialect=spoken(shape.vendor) or VENDORS[shape.vendor].dialect,
         can=capabilities_of(model, known),
         price=price_of(model.price or PriceShape(), known.price or PriceShape()),
         prior=Prior(prior.first_token, prior.total),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from poise.edge.doors import Door
 from poise.edge.snapshot import Grant, Limits
 from poise.errors import Error
 
@@ -58,6 +59,7 @@ class Message:
         self.tail: bytearray | None = None  # what follows the first MAX_PIECES of the body
         self.refusal: Error | None = None
         self.grant: Grant | None = None
+        self.door: Door | None = None
 
     def repeat(self, last: Message) -> None:
         """Take over what was found of the last message on this connection: same line, same headers but for the length.
@@ -66,7 +68,7 @@ class Message:
         """
         self.method, self.path, self.version, self.keep_alive = last.method, last.path, last.version, last.keep_alive
         self.headers, self.head_bytes, self.marked = last.headers, last.head_bytes, last.marked
-        self.grant, self.forward, self.epoch = last.grant, last.forward, last.epoch
+        self.grant, self.door, self.forward, self.epoch = last.grant, last.door, last.forward, last.epoch
 
     def is_like(self, last: Message, method: bytes, version: str, epoch: int) -> bool:
         """Whether all that check_head and the front look at is what it was of the last message on this connection."""

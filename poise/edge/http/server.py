@@ -37,7 +37,7 @@ class Front(Protocol):
     def error_body(self, error: Error, decision: str, path: bytes) -> bytes:
         """An error in the caller's dialect."""
 
-    def error_event(self, error: Error, decision: str) -> bytes:
+    def error_event(self, error: Error, decision: str, path: bytes) -> bytes:
         """An error inside a stream."""
 
     def turned_away(self, error: Error, decision: int) -> None:
@@ -218,7 +218,7 @@ class Server:
         self.counts[error.code] += 1
         decision = show_id(reply.decision)
         if reply.started:
-            reply.write(self.front.error_event(error, decision))
+            reply.write(self.front.error_event(error, decision, path))
             reply.finish()
             return
         headers = b"content-type: application/json\r\n"

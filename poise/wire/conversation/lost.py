@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from poise.wire.conversation.part import FORMAL
 
+MAX_SHOWN = 8  # in a header
 MAX_LOSSES = 64  # told of one request; what is beyond is counted, not named
+
+_CONTROL = re.compile(rb"[^ -~]")
 
 
 class Loss(msgspec.Struct, frozen=True):
@@ -40,3 +45,10 @@ class Lost:
             for name, value in rest.items():
                 if name != FORMAL and name not in harmless and value not in (None, "", [], {}):
                     self.add(f"{where}.{name}" if where else str(name), "has no counterpart there")
+
+    def line(self) -> bytes:
+        """The losses as the value of a header: where each stood, the rest counted."""
+        shown = [loss.where.encode("ascii", "backslashreplace")[:64] for loss in self.losses[:MAX_SHOWN]]
+        if self.count > len(shown):
+            shown.append(b"and %d more" % (self.count - len(shown)))
+        return b", ".join(_CONTROL.sub(b"?", where) for where in shown)

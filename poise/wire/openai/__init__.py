@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -16,15 +17,17 @@ _PATHS: Final = {"chat": b"/chat/completions", "embeddings": b"/embeddings"}
 
 
 class OpenAI:
-    """``poise.wire.call.Dialect`` for OpenAI chat completions and embeddings."""
+    """``poise.wire.call.Dialect`` for OpenAI chat completions and embeddings. read_failure says what an error answer means."""
 
-    def __init__(self) -> None:
+    def __init__(self, read_failure: Callable[[int, dict[bytes, bytes], bytes], AttemptFailed] = failure.read) -> None:
+        self.name = "openai"
+        self._failure = read_failure
         self._models: dict[str, msgspec.Raw] = {}
 
-    def read_call(self, surface: str, body: bytes) -> Call:
+    def read_call(self, surface: str, body: bytes, model: str = "", stream: bool = False) -> Call:
         return request.read(surface, body)
 
-    def upstream_path(self, surface: str) -> bytes:
+    def upstream_path(self, surface: str, model: str, stream: bool) -> bytes:
         return _PATHS[surface]
 
     def upstream_body(self, call: Call, target: Target) -> bytes:
@@ -40,7 +43,7 @@ class OpenAI:
         return ChatStream(injected=not call.asks_usage, choices=call.choices)
 
     def failure(self, status: int, headers: dict[bytes, bytes], body: bytes) -> AttemptFailed:
-        return failure.read(status, headers, body)
+        return self._failure(status, headers, body)
 
     def error_body(self, error: Error, decision: str) -> bytes:
         return failure.body(error, decision)

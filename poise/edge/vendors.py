@@ -211,3 +211,14 @@ VENDORS: dict[str, Vendor] = {
     "watsonx": Vendor("watsonx", "", auth=(Auth("bearer"),), speaks=(Surface("watsonx"),), manner=Manner()),
     "open-inference": Vendor("oip", "", auth=NOBODY, speaks=(Surface("oip"),), manner=Manner(), cancel=Cancel.FREE),
 }
+
+# The wire formats that are spoken to targets (``poise.wire.dialects``).
+SPOKEN: Final = ("openai", "responses", "anthropic", "gemini")
+
+
+def spoken(vendor: str) -> str:
+    """The first of a vendor's wire formats that is spoken here; '' where none is, or its credentials are not found yet."""
+    row = VENDORS[vendor]
+    if row.auth[0].kind in ("google", "aws"):
+        return ""
+    return next((surface.dialect for surface in row.speaks if surface.dialect in SPOKEN), "")

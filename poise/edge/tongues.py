@@ -1,0 +1,70 @@
+"""How each target is spoken to: by the vendor's table, for callers of every dialect."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from poise import __version__
+from poise.edge.http.address import address_of
+from poise.edge.snapshot import Endpoint
+from poise.edge.vendors import VENDORS, Auth, Surface, Vendor
+from poise.path.fleet import Tongue
+from poise.target import Target
+from poise.wire.dialects import CODECS, DIALECTS, STREAM_KINDS, between
+
+_FRONTS = tuple(CODECS)
+
+
+def tongues_of(target: Target, endpoint: Endpoint) -> dict[str, Tongue]:
+    """By the caller's dialect. A caller is answered in its own where the target speaks it at the same address; else the
+    target's first dialect is spoken, and translated.
+    """
+    vendor = VENDORS.get(target.vendor, VENDORS["openai-compatible"])
+    found: dict[str, Tongue] = {}
+    first = spoken_first(vendor)
+    native = {surface.dialect: surface for surface in reversed(vendor.speaks) if surface.path == first.path}
+    for front in _FRONTS:
+        surface = native.get(front, first)
+        surfaces = ("chat", "embeddings") if front == surface.dialect == "openai" else ("chat",)
+        heads = {
+            (name, stream): _head(target, endpoint, vendor, surface, name, stream=stream)
+            for name in surfaces
+            for stream in (False, True)
+        }
+        same = front == surface.dialect
+        whole_kind = b"" if same else b"application/json"
+        stream_kind = b"" if same else STREAM_KINDS.get(front, b"text/event-stream")
+        found[front] = Tongue(between(front, surface.dialect, vendor.manner), heads, whole_kind, stream_kind)
+    return found
+
+
+def spoken_first(vendor: Vendor) -> Surface:
+    """The first of a vendor's dialects that is ours too. Raises KeyError where none is."""
+    for surface in vendor.speaks:
+        if surface.dialect in DIALECTS:
+            return surface
+    raise KeyError(vendor.dialect)
+
+
+def _head(target: Target, endpoint: Endpoint, vendor: Vendor, surface: Surface, name: str, *, stream: bool) -> bytes:
+    host, base = address_of(endpoint.provider)
+    model = quote(target.upstream_model, safe="/@.:-_~")
+    inserted = (surface.path or "").replace("{model}", model).encode()
+    path = DIALECTS[surface.dialect].upstream_path(name, model, stream)
+    lines = b"".join(b"%b: %b\r\n" % (header.encode(), value.encode()) for header, value in vendor.headers)
+    query = "&".join(f"{key}={value}" for key, value in surface.query).encode()
+    if query:
+        path += (b"&" if b"?" in path else b"?") + query
+    return (
+        b"POST %b%b%b HTTP/1.1\r\nhost: %b\r\nuser-agent: poise/%b\r\naccept-encoding: identity\r\n"
+        b"content-type: application/json\r\n%b%b"
+        % (base, inserted, path, host, __version__.encode(), lines, _auth(vendor.auth[0], endpoint.key))
+    )
+
+
+def _auth(auth: Auth, key: str) -> bytes:
+    if not key:
+        return b""
+    if auth.kind == "header":
+        return b"%b: %b\r\n" % (auth.name.encode(), key.encode("latin-1"))
+    return b"authorization: Bearer %b\r\n" % key.encode("latin-1")

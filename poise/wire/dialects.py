@@ -1,0 +1,93 @@
+"""Every dialect by name: as a client's door, as a target's tongue, and its codec for all that lies between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from poise.errors import Error
+from poise.wire import failures
+from poise.wire.anthropic import failure as anthropic_failure
+from poise.wire.anthropic.codec import Anthropic
+from poise.wire.call import Dialect
+from poise.wire.conversation.ask import Ask
+from poise.wire.conversation.codec import Codec, EventWriter, Manner
+from poise.wire.conversation.lost import Lost
+from poise.wire.gemini import failure as gemini_failure
+from poise.wire.gemini.codec import Gemini
+from poise.wire.openai import OpenAI
+from poise.wire.openai import failure as openai_failure
+from poise.wire.openai.codec import OpenAIChat
+from poise.wire.responses.codec import Responses
+from poise.wire.skim import ANTHROPIC, GEMINI, RESPONSES
+from poise.wire.spoken import Errors, Interpreter, Spoken
+
+
+class _GeminiArray(Gemini):
+    """Gemini as a client hears it that did not ask for ``alt=sse``: a stream is one JSON array."""
+
+    def event_writer(self, ask: Ask, lost: Lost | None = None) -> EventWriter:
+        return self.array_writer(ask, lost)
+
+
+def _responses_event(error: Error, decision: str) -> bytes:
+    shown = {
+        "type": "error",
+        "code": error.vendor_code or error.code,
+        "message": f"{error.text}. Decision: {decision}" if decision else error.text,
+        "param": None,
+        "sequence_number": 0,
+    }
+    return b"event: error\ndata: " + msgspec.json.encode(shown) + b"\n\n"
+
+
+def _always(path: bytes) -> Callable[[str, bool], bytes]:
+    def same(model: str, stream: bool) -> bytes:
+        return path
+
+    return same
+
+
+_GEMINI_ERRORS: Final = Errors(gemini_failure.read, gemini_failure.error_body, gemini_failure.error_event)
+
+
+def _gemini_path(model: str, stream: bool) -> bytes:
+    method = "streamGenerateContent?alt=sse" if stream else "generateContent"
+    return f"/models/{model}:{method}".encode("ascii", "backslashreplace")
+
+
+CODECS: Final[dict[str, Codec]] = {
+    "openai": OpenAIChat(),
+    "responses": Responses(),
+    "anthropic": Anthropic(),
+    "gemini": Gemini(),
+    "gemini-array": _GeminiArray(),
+}
+DIALECTS: Final[dict[str, Dialect]] = {
+    "openai": OpenAI(failures.classify),
+    "responses": Spoken(
+        CODECS["responses"],
+        RESPONSES,
+        Errors(failures.classify, openai_failure.body, _responses_event),
+        _always(b"/responses"),
+    ),
+    "anthropic": Spoken(
+        CODECS["anthropic"],
+        ANTHROPIC,
+        Errors(anthropic_failure.read, anthropic_failure.error_body, anthropic_failure.error_event),
+        _always(b"/v1/messages"),
+    ),
+    "gemini": Spoken(CODECS["gemini"], GEMINI, _GEMINI_ERRORS, _gemini_path),
+    "gemini-array": Spoken(CODECS["gemini-array"], GEMINI, _GEMINI_ERRORS, _gemini_path, name="gemini-array"),
+}
+# What clients of a dialect are sent: whole answers are JSON in each.
+STREAM_KINDS: Final = {"gemini-array": b"application/json"}
+
+
+def between(front: str, back: str, manner: Manner) -> Dialect:
+    """What a caller of front speaks with a target of back. One and the same: bytes go on as they came."""
+    if front == back:
+        return DIALECTS[back]
+    return Interpreter(DIALECTS[front], CODECS[front], DIALECTS[back], CODECS[back], manner)

@@ -1,0 +1,97 @@
+"""Between two dialects, and beside one: what a stream reader is for a target that speaks by codec.
+
+``Verbatim`` sends the vendor's bytes on and only listens; ``Translating`` writes what it hears in the caller's dialect.
+Both tell the path the same things: has a meaningful event come, is the answer complete, what was counted, what broke.
+"""
+
+from __future__ import annotations
+
+from poise.decision import Usage
+from poise.wire.conversation import event as ev
+from poise.wire.conversation.answer import Usage as Counted
+from poise.wire.conversation.codec import EventReader, EventWriter
+from poise.wire.conversation.lost import Lost
+from poise.wire.conversation.part import Kept, Media, Reasoning, Refusal, Text, ToolCall
+
+
+class _Listener:
+    """Follows the events of one answer."""
+
+    def __init__(self, reader: EventReader) -> None:
+        self._reader = reader
+        self.started = False
+        self.finished = False
+        self.model = ""
+        self.usage: Usage | None = None
+        self.error = ""
+
+    def _hear(self, events: list[ev.Event]) -> list[ev.Event]:
+        """Take note of the events; what follows a fault is nobody's business, lest the answer look complete."""
+        for place, event in enumerate(events):
+            if isinstance(event, ev.Grow):
+                self.started = self.started or bool(event.text)
+            elif isinstance(event, ev.Fault):
+                self.error = event.text or event.code or "an error without words"
+                return events[:place]
+            else:
+                self._note(event)
+        return events
+
+    def _note(self, event: ev.Event) -> None:
+        if isinstance(event, ev.Counted):
+            self.usage = brief(event.usage)
+        elif isinstance(event, ev.Start):
+            self.model = self.model or event.model
+        elif isinstance(event, ev.Done):
+            self.finished = True
+        elif isinstance(event, ev.End):
+            self.started = True
+        elif isinstance(event, ev.Open) and not self.started:
+            self.started = _says_something(event.part)
+
+
+class Verbatim(_Listener):
+    """Same dialect in and out: bytes go on as they came."""
+
+    def feed(self, data: bytes) -> bytes:
+        """The events that go on to the client: all, up to an error."""
+        self._hear(self._reader.feed(data))
+        return b"" if self.error else data
+
+    def close(self, tail: bytes) -> bytes:
+        """The bytes ended; tail is what came of an event that was not complete."""
+        if tail:
+            self._hear(self._reader.feed(tail))
+        self._hear(self._reader.close())
+        return b"" if self.error else tail
+
+
+class Translating(_Listener):
+    """Another dialect out. lost: what the writer could not say, as far as it has come."""
+
+    def __init__(self, reader: EventReader, writer: EventWriter, lost: Lost) -> None:
+        super().__init__(reader)
+        self._writer = writer
+        self.lost = lost
+
+    def feed(self, data: bytes) -> bytes:
+        """The events that go on to the client, in its dialect."""
+        return self._writer.write(self._hear(self._reader.feed(data)))
+
+    def close(self, tail: bytes) -> bytes:
+        """The bytes ended: what the caller's dialect still wants said."""
+        events = self._reader.feed(tail) if tail else []
+        return self._writer.write(self._hear([*events, *self._reader.close()]))
+
+
+def brief(usage: Counted) -> Usage:
+    """Usage as the record keeps it."""
+    return Usage(usage.prompt, usage.completion, usage.cached)
+
+
+def _says_something(part: object) -> bool:
+    if isinstance(part, Text | Refusal):
+        return bool(part.text)
+    if isinstance(part, Reasoning):
+        return bool(part.text or part.sealed)
+    return isinstance(part, ToolCall | Media | Kept)

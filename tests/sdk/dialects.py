@@ -1,0 +1,87 @@
+"""One gateway before an emulator of each vendor, and each vendor's own SDK in front of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import anthropic
+import openai
+from google import genai
+from google.genai import types
+
+from poise.sim.processes import Gateway, free_port
+
+KEY = "key-of-the-app-0123456789"
+VENDORS = ("openai", "anthropic", "gemini", "azure", "deepseek", "mistral", "xai")
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+
+
+class Doors:
+    """Clients of one gateway."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url = url
+        self.folder = folder
+
+    def openai(self) -> openai.OpenAI:
+        return openai.OpenAI(base_url=f"{self.url}/v1", api_key=KEY, max_retries=0, timeout=30)
+
+    def async_openai(self) -> openai.AsyncOpenAI:
+        return openai.AsyncOpenAI(base_url=f"{self.url}/v1", api_key=KEY, max_retries=0, timeout=30)
+
+    def anthropic(self) -> anthropic.Anthropic:
+        return anthropic.Anthropic(base_url=self.url, api_key=KEY, max_retries=0, timeout=30)
+
+    def async_anthropic(self) -> anthropic.AsyncAnthropic:
+        return anthropic.AsyncAnthropic(base_url=self.url, api_key=KEY, max_retries=0, timeout=30)
+
+    def gemini(self) -> genai.Client:
+        return genai.Client(api_key=KEY, http_options=types.HttpOptions(base_url=self.url))
+
+
+@contextmanager
+def doors() -> Iterator[Doors]:
+    """Emulators and a gateway as processes; each vendor has one model, ``at-<vendor>``."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="poise-doors-")))
+        emulators = stack.enter_context(
+            subprocess.Popen(
+                [sys.executable, "-m", "poise.sim.emulate", *VENDORS, "--port", "0"], stdout=subprocess.PIPE, text=True
+            )
+        )
+        stack.callback(emulators.terminate)
+        assert emulators.stdout is not None
+        told: list[dict[str, Any]] = [json.loads(emulators.stdout.readline()) for _ in VENDORS]
+        providers = {row["vendor"]: _provider(row["vendor"], row["url"]) for row in told}
+        config = {
+            "version": 1,
+            "listen": f"127.0.0.1:{free_port()}",
+            "admin": f"127.0.0.1:{free_port()}",
+            "data": str(folder / "data"),
+            "providers": providers,
+            "workflows": {f"at-{vendor}": {"candidates": [f"m-{vendor}"]} for vendor in VENDORS},
+            "keys": {"app": {"secret": "env:APP_KEY", "workflows": ["*"], "models": ["*"]}},
+        }
+        path = folder / "poise.yaml"
+        path.write_text(json.dumps(config))
+        env = os.environ | {"APP_KEY": KEY, "UP_KEY": "upstream-key-0123456789"}
+        gateway = stack.enter_context(Gateway(path, log=folder / "poise.log", env=env))
+        yield Doors(f"http://{gateway.addresses['data'].removeprefix('http://')}", folder)
+
+
+def _provider(vendor: str, url: str) -> dict[str, object]:
+    url = url.removesuffix("/v1beta") if vendor == "gemini" else url
+    return {
+        "vendor": vendor,
+        "url": url,
+        "key": "env:UP_KEY",
+        "models": [{"name": f"m-{vendor}", "id": "emulate-plain"}],
+    }
