@@ -15,6 +15,7 @@ from poise.wire.anthropic.ask_thought import thought_of
 from poise.wire.anthropic.part_write import arguments_of, is_object
 from poise.wire.anthropic.rest import CONTENT_TEXT, NAME, SOURCE_TEXT, encode, note
 from poise.wire.conversation.ask import Ask, HostedTool, OutputForm, Tool, ToolChoice
+from poise.wire.conversation.call_ids import CallIds
 from poise.wire.conversation.codec import Manner
 from poise.wire.conversation.lost import Lost
 from poise.wire.conversation.part import (
@@ -73,8 +74,7 @@ class _Turns:
 
     def __init__(self, lost: Lost) -> None:
         self._lost = lost
-        self._calls = 0
-        self._open: list[tuple[str, str]] = []  # name and id of calls that wait for their result
+        self._ids = CallIds(lambda said: _BAD_ID.sub("_", said))
 
     def all(self, messages: list[Message]) -> list[Message]:
         """All messages, system text first."""
@@ -114,6 +114,9 @@ class _Turns:
         if isinstance(part, Media) and part.kind in {"image", "file"} and message.role in {"user", "tool"}:
             if part.detail not in {"", "auto"}:
                 self._lost.add(f"{here}.detail", "the resolution of an image cannot be chosen there")
+            if part.file_id:
+                self._lost.add(here, f"the file {part.file_id[:64]} lives at another provider")
+                return []
             return [_medium(part)]
         kind = part.what if isinstance(part, Kept) else part.kind if isinstance(part, Media) else type(part).__name__
         self._lost.add(here, f"{kind} in a message of role {message.role} has no counterpart there")
@@ -137,9 +140,7 @@ class _Turns:
         return [Reasoning(text=part.text, signature=part.signature, sealed=part.sealed)]
 
     def _call(self, part: ToolCall, here: str) -> Part:
-        id = _BAD_ID.sub("_", part.id) or f"call_poise_{self._calls}"
-        self._calls += 1
-        self._open.append((part.name, id))
+        id = self._ids.of_call(part)
         if part.signature:
             self._lost.add(here, "a seal means nothing to another provider")
         if is_object(part):
@@ -149,20 +150,13 @@ class _Turns:
         return ToolCall(name=part.name, arguments=encode(held).decode(), id=id)
 
     def _result(self, part: ToolResult, here: str) -> Part:
-        id = _BAD_ID.sub("_", part.call_id) or self._waiting(part.name)
-        self._open = [one for one in self._open if one[1] != id]
+        id = self._ids.of_result(part)
         inner = Message(role="tool", parts=part.parts)
         parts = [one for at, piece in enumerate(part.parts) for one in self._part(piece, inner, here, at)]
         result = ToolResult(parts=parts, call_id=id, failed=part.failed)
         if len(parts) == 1 and isinstance(parts[0], Text):
             note(result.rest, CONTENT_TEXT)
         return result
-
-    def _waiting(self, name: str) -> str:
-        for known, id in self._open:
-            if known == name or not name:
-                return id
-        return f"call_poise_{self._calls}"  # answers no call that was made: the vendor refuses it by this name
 
 
 def _medium(part: Media) -> Media:

@@ -31,17 +31,17 @@ class Anthropic:
         """See Codec."""
         return read_answer(body)
 
-    def write_answer(self, answer: Answer, lost: Lost) -> bytes:
+    def write_answer(self, answer: Answer, lost: Lost, ask: Ask | None = None) -> bytes:
         """See Codec."""
-        return write_answer(answer, lost)
+        return write_answer(answer, lost, ask)
 
     def event_reader(self) -> Reader:
         """See Codec."""
         return Reader()
 
-    def event_writer(self, ask: Ask) -> Writer:
+    def event_writer(self, ask: Ask, lost: Lost | None = None) -> Writer:
         """See Codec."""
-        return Writer(ask)
+        return Writer(ask, lost)
 
 
 CODEC = Anthropic()

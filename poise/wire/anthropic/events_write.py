@@ -11,8 +11,10 @@ from poise.wire.anthropic.ending import word_of
 from poise.wire.anthropic.failure import error_frame, kind_of
 from poise.wire.anthropic.part_write import call_block, citation_node, text_block
 from poise.wire.anthropic.rest import NAME, encode, lay
+from poise.wire.anthropic.whole import ending_lost, part_lost
 from poise.wire.conversation.answer import Ending, Usage
 from poise.wire.conversation.ask import Ask
+from poise.wire.conversation.call_ids import CallIds, calls_before
 from poise.wire.conversation.event import (
     Cite,
     Close,
@@ -26,6 +28,7 @@ from poise.wire.conversation.event import (
     Seal,
     Start,
 )
+from poise.wire.conversation.lost import Lost
 from poise.wire.conversation.part import Json, Kept, Part, Reasoning, Refusal, Text, ToolCall
 
 _Part = Open | Grow | Cite | Seal | Close
@@ -37,12 +40,14 @@ class Writer:
 
     __slots__ = (
         "_at",
-        "_calls",
         "_counted",
         "_end",
+        "_ids",
         "_kind",
         "_known",
+        "_lost",
         "_next",
+        "_others",
         "_over",
         "_own",
         "_sealed",
@@ -53,7 +58,8 @@ class Writer:
         "_waiting",
     )
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: Ask, lost: Lost | None = None) -> None:
+        self._lost = lost if lost is not None else Lost()
         self._start: Start | None = None
         self._told = False  # message_start is out
         self._over = False
@@ -68,7 +74,8 @@ class Writer:
         self._sealed = ""
         self._known: dict[int, str] = {}  # every part so far, and what it is; '' for one that has no block here
         self._waiting: dict[int, list[_Part]] = {}
-        self._calls = sum(isinstance(part, ToolCall) for message in ask.messages for part in message.parts)
+        self._ids = CallIds(count=calls_before(ask))
+        self._others: set[int] = set()  # further choices, for which there is no room
 
     def write(self, events: list[Event]) -> bytes:
         """The events as bytes."""
@@ -85,6 +92,8 @@ class Writer:
             elif isinstance(event, End):
                 if event.choice == 0:
                     self._end = event
+                else:
+                    self._other(event.choice)
             elif isinstance(event, Done):
                 self._done(out)
             else:
@@ -95,6 +104,7 @@ class Writer:
 
     def _part(self, event: _Part, out: list[bytes]) -> None:
         if event.choice:
+            self._other(event.choice)
             return
         at = event.index
         if at == self._at:
@@ -105,6 +115,11 @@ class Writer:
             self._more(event, out)
         if self._at < 0 and self._waiting:
             self._drain(out)
+
+    def _other(self, choice: int) -> None:
+        if choice not in self._others:
+            self._others.add(choice)
+            self._lost.add(f"choices[{choice}]", "there is room for one answer only")
 
     def _drain(self, out: list[bytes]) -> None:
         while self._waiting and self._at < 0:
@@ -140,6 +155,8 @@ class Writer:
             out.append(_frame("content_block_delta", {"index": self._next, "delta": delta}))
 
     def _open(self, at: int, part: Part, out: list[bytes]) -> None:
+        if not self._own and at not in self._known:  # known: it goes on in a new block
+            part_lost(part, f"choices[0].parts[{at}]", self._lost)
         if isinstance(part, Reasoning):
             self._known[at] = self._kind = "thinking"
             self._at, self._shown = at, False
@@ -166,9 +183,7 @@ class Writer:
     def _call(self, part: ToolCall, out: list[bytes]) -> None:
         said = call_block(part, {}, own=self._own)
         said["input"] = {}
-        if not part.id:
-            said["id"] = f"call_poise_{self._calls}"
-        self._calls += 1
+        said["id"] = self._ids.of_call(part)
         self._begin(said, out)
         self._json('{"input":"' if part.free else "", out)
         self._text(part.arguments, out)
@@ -272,7 +287,11 @@ class Writer:
             "stop_sequence": end.stopped_by or None,
         }
         beside: dict[str, Json] = {"delta": delta}
-        if self._own:
+        if not self._own:
+            ending_lost(end.ending, self._lost)
+            self._lost.rest("choices[0]", end.rest)
+            self._lost.rest("usage", {} if self._counted is None else self._counted.rest)
+        else:
             lay(delta, {key: value for key, value in end.rest.items() if key not in _TOP})
             beside |= {key: value for key, value in end.rest.items() if key in _TOP}
         beside["usage"] = {**usage.write(self._counted or Usage(), own=self._own and self._counted is not None)}

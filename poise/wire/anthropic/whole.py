@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from poise.errors import AttemptFailed, Failure
@@ -10,7 +12,9 @@ from poise.wire.anthropic.ending import EXACT, ending_of, word_of
 from poise.wire.anthropic.part_read import parts_of
 from poise.wire.anthropic.part_write import blocks_of, is_object
 from poise.wire.anthropic.rest import NAME, Bad, decode, encode, lay, take_text
-from poise.wire.conversation.answer import Answer, Choice
+from poise.wire.conversation.answer import Answer, Choice, Ending
+from poise.wire.conversation.ask import Ask
+from poise.wire.conversation.call_ids import CallIds, calls_before
 from poise.wire.conversation.lost import Lost
 from poise.wire.conversation.part import Json, Kept, Media, Part, Refusal, Rest, Text, ToolCall, ToolResult
 
@@ -58,20 +62,20 @@ def message_of(node: dict[str, Json]) -> Answer:
     return answer
 
 
-def write_answer(answer: Answer, lost: Lost) -> bytes:
-    """The body of a message. Raises AttemptFailed (MALFORMED) where JSON that was text cannot be nested in it."""
+def write_answer(answer: Answer, lost: Lost, ask: Ask | None = None) -> bytes:
+    """The body of a message that answers ask. Raises AttemptFailed (MALFORMED) where JSON that was text cannot be nested in it."""
     try:
-        return encode(_node(answer, lost))
+        return encode(_node(answer, lost, CallIds(count=calls_before(ask))))
     except RecursionError as error:
         raise AttemptFailed(Failure.MALFORMED, "a tool call's arguments are nested too deeply") from error
 
 
-def _node(answer: Answer, lost: Lost) -> dict[str, Json]:
+def _node(answer: Answer, lost: Lost, ids: CallIds) -> dict[str, Json]:
     own = answer.spoken == NAME
     choice = answer.choices[0] if answer.choices else Choice(parts=[])
     if not own:
         _losses(answer, choice, lost)
-    parts = choice.parts if own else _sayable(choice.parts)
+    parts = choice.parts if own else _sayable(choice.parts, ids)
     out: dict[str, Json] = {
         "id": answer.id,
         "type": "message",
@@ -94,14 +98,13 @@ def _node(answer: Answer, lost: Lost) -> dict[str, Json]:
     return lay(lay(out, answer.rest), choice.rest)
 
 
-def _sayable(parts: list[Part]) -> list[Part]:
+def _sayable(parts: list[Part], ids: CallIds) -> list[Part]:
     """What has a block here. Calls without an id get one: a client must name the call that a result answers."""
     found: list[Part] = []
-    calls = 0
     for part in parts:
         if isinstance(part, ToolCall):
-            found.append(part if part.id else msgspec.structs.replace(part, id=f"call_poise_{calls}"))
-            calls += 1
+            id = ids.of_call(part)
+            found.append(part if part.id else msgspec.structs.replace(part, id=id))
         elif not isinstance(part, Media | ToolResult | Kept) and not (isinstance(part, Text) and not part.text):
             found.append(part)
     return found
@@ -112,18 +115,39 @@ def _losses(answer: Answer, choice: Choice, lost: Lost) -> None:
     lost.rest("choices[0]", choice.rest)
     for number in range(1, len(answer.choices)):
         lost.add(f"choices[{number}]", "there is room for one answer only")
-    if choice.ending not in EXACT:
-        lost.add("choices[0].finish_reason", f"{choice.ending.value} has no counterpart there")
+    if answer.usage is not None:
+        lost.rest("usage", answer.usage.rest)
+    ending_lost(choice.ending, lost)
     for at, part in enumerate(choice.parts):
-        where = f"choices[0].content[{at}]"
-        if isinstance(part, Kept | Media | ToolResult):
-            lost.add(where, "has no counterpart there")
-            continue
-        lost.rest(where, part.rest)
-        if isinstance(part, Refusal):
-            lost.add(where, "a refusal is said as plain text there")
-        elif isinstance(part, ToolCall) and not is_object(part):
-            lost.add(f"{where}.arguments", "is no JSON object and is given as one that holds it under input")
+        where = f"choices[0].parts[{at}]"
+        part_lost(part, where, lost)
+        if isinstance(part, ToolCall) and not part.free and not is_object(part):
+            lost.add(f"{where}.arguments", _HELD)
+
+
+def ending_lost(ending: Ending, lost: Lost) -> None:
+    """Note an ending for which there is no word."""
+    if ending not in EXACT:
+        lost.add("choices[0].finish_reason", f"{ending.value} has no counterpart there")
+
+
+def part_lost(part: Part, where: str, lost: Lost) -> None:
+    """Note what another dialect's part cannot say in a block, as far as it is known when it begins."""
+    if isinstance(part, Kept):
+        lost.add(where, f"{part.what} has no counterpart there")
+        return
+    if isinstance(part, Media | ToolResult):
+        what = part.kind if isinstance(part, Media) else "a tool's result"
+        lost.add(where, f"{what} by the model has no counterpart there")
+        return
+    lost.rest(where, part.rest)
+    if isinstance(part, Refusal):
+        lost.add(where, "a refusal is said as plain text there")
+    elif isinstance(part, ToolCall) and part.free:
+        lost.add(f"{where}.arguments", _HELD)
+
+
+_HELD: Final = "is no JSON object and is given as one that holds it under input"
 
 
 _UNCOUNTED: dict[str, Json] = {"input_tokens": 0, "output_tokens": 0}

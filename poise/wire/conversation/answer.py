@@ -28,7 +28,8 @@ class Ending(StrEnum):
 class Usage(msgspec.Struct, kw_only=True):
     """Tokens, each counted in one bucket only: their sum is the total, whichever way the vendor nests them.
 
-    input is text that was neither cached nor of another kind; output is visible text and tool calls.
+    input is text that was neither cached nor of another kind; output is visible text and tool calls. cache_write_long is
+    what was written to a cache to stay longer than usual, at a price of its own (Anthropic's hour), and not in cache_write.
     """
 
     input: int = 0
@@ -41,11 +42,17 @@ class Usage(msgspec.Struct, kw_only=True):
     image_output: int = 0
     audio_output: int = 0
     rest: Rest = {}
+    cache_write_long: int = 0
 
     @property
     def prompt(self) -> int:
         """All that was read."""
-        return self.input + self.cached + self.cache_write + self.image_input + self.audio_input
+        return self.input + self.cached + self.cache_written + self.image_input + self.audio_input
+
+    @property
+    def cache_written(self) -> int:
+        """All that was written to a cache, for however long."""
+        return self.cache_write + self.cache_write_long
 
     @property
     def completion(self) -> int:

@@ -106,8 +106,8 @@ class Assembler:
 
 def disassemble(answer: Answer) -> list[Event]:
     """A whole answer as the events of a stream that says the same."""
-    events: list[Event] = [Start(answer.id, answer.model, answer.created)]
-    for number, choice in enumerate(answer.choices):
+    events: list[Event] = [Start(answer.id, answer.model, answer.created, answer.spoken)]
+    for number, choice in enumerate(answer.choices or [Choice(parts=[])]):  # what never ended is no stream
         for index, part in enumerate(choice.parts):
             events.append(Open(index, part, number))
             events.append(Close(index, number))

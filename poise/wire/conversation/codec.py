@@ -67,11 +67,18 @@ class Codec(Protocol):
     def read_answer(self, body: bytes) -> Answer:
         """Decode a whole 2xx answer. Raises AttemptFailed (MALFORMED) where it is none."""
 
-    def write_answer(self, answer: Answer, lost: Lost) -> bytes:
-        """The body of a whole answer that says the same."""
+    def write_answer(self, answer: Answer, lost: Lost, ask: Ask | None = None) -> bytes:
+        """The body of a whole answer that says the same; what has no counterpart is noted in lost.
+
+        ask is what it answers, read by this dialect, where that is at hand: it knows which words its client wants, and
+        how many calls came before, so that ids which are made do not come twice in a conversation.
+        """
 
     def event_reader(self) -> EventReader:
         """For one answer."""
 
-    def event_writer(self, ask: Ask) -> EventWriter:
-        """For one answer to ask, which was read by this dialect (it knows whether usage is wanted, and the like)."""
+    def event_writer(self, ask: Ask, lost: Lost | None = None) -> EventWriter:
+        """For one answer to ask, which was read by this dialect (it knows whether usage is wanted, and the like).
+
+        What has no counterpart is noted in lost as it comes.
+        """

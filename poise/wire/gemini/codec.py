@@ -30,15 +30,15 @@ class Gemini:
     def read_answer(self, body: bytes) -> Answer:
         return whole.read(body)
 
-    def write_answer(self, answer: Answer, lost: Lost) -> bytes:
+    def write_answer(self, answer: Answer, lost: Lost, ask: Ask | None = None) -> bytes:
         return whole.write(answer, lost)
 
     def event_reader(self) -> EventReader:
         return Reader()
 
-    def event_writer(self, ask: Ask) -> EventWriter:
-        return Writer()
+    def event_writer(self, ask: Ask, lost: Lost | None = None) -> EventWriter:
+        return Writer(lost)
 
-    def array_writer(self, ask: Ask) -> EventWriter:
+    def array_writer(self, ask: Ask, lost: Lost | None = None) -> EventWriter:
         """As event_writer, for a client that did not ask for ``alt=sse``: one JSON array."""
-        return Writer(array=True)
+        return Writer(lost, array=True)

@@ -24,9 +24,9 @@ from poise.wire.conversation.lost import Lost
 from poise.wire.conversation.part import Citation, Json, Kept, Part, Reasoning, Refusal, Text, ToolCall
 from poise.wire.gemini import citations, usage
 from poise.wire.gemini.ask_read import NAME
-from poise.wire.gemini.endings import word_for
+from poise.wire.gemini.endings import loses, word_for
 from poise.wire.gemini.forms import Obj, encode
-from poise.wire.gemini.parts_write import PartWriter, is_base64
+from poise.wire.gemini.parts_write import HARMLESS, PartWriter, is_base64
 from poise.wire.sse import MAX_EVENT_BYTES
 
 
@@ -45,9 +45,12 @@ class _Open:
 class Writer:
     """Writes one streamed answer. array: as one JSON array."""
 
-    __slots__ = ("_array", "_broken", "_cites", "_ends", "_first", "_own", "_parts", "_start", "_usage", "_writer")
+    __slots__ = (
+        "_array", "_broken", "_cites", "_ends", "_first", "_lost", "_own", "_parts", "_start", "_usage", "_writer",
+    )  # fmt: skip
 
-    def __init__(self, *, array: bool = False) -> None:
+    def __init__(self, lost: Lost | None = None, *, array: bool = False) -> None:
+        self._lost = lost if lost is not None else Lost()
         self._array = array
         self._first = True
         self._broken = False
@@ -57,7 +60,7 @@ class Writer:
         self._ends: dict[int, str] = {}
         self._cites: dict[int, list[Citation]] = {}
         self._usage: Usage | None = None
-        self._writer = PartWriter(Lost(), own=False)
+        self._writer = PartWriter(self._lost, own=False)
 
     def write(self, events: list[Event]) -> bytes:
         """The events as bytes, framing included."""
@@ -86,19 +89,34 @@ class Writer:
             self._usage = event.usage
         elif isinstance(event, End):
             self._ends[event.choice] = word_for(event.ending)
+            if not self._own:
+                where = f"choices[{event.choice}]"
+                self._lost.rest(where, event.rest, HARMLESS)
+                if loses(event.ending):
+                    self._lost.add(f"{where}.ending", f"{event.ending.value} is said as {word_for(event.ending)}")
         elif isinstance(event, Cite):
-            if event.citation.url:
-                self._cites.setdefault(event.choice, []).append(event.citation)
+            self._cite(event.citation, event.choice, event.index)
         else:
             self._own = event.spoken == NAME
+            if self._own:
+                self._writer.lost = Lost()  # nothing of one's own is lost
             if event.model:
                 self._start["modelVersion"] = event.model
             if event.id:
                 self._start["responseId"] = event.id
 
+    def _cite(self, citation: Citation, choice: int, index: int) -> None:
+        if citation.url:
+            self._cites.setdefault(choice, []).append(citation)
+        else:
+            where = f"choices[{choice}].parts[{index}].citations"
+            self._lost.add(where, "a source without an address has no place there")
+
     def _opened(self, event: Open, out: list[bytes]) -> None:
         part = event.part
+        where = f"choices[{event.choice}].parts[{event.index}]"
         if isinstance(part, Text | Reasoning | Refusal | ToolCall):
+            self._begun(part, where)
             self._parts[event.choice, event.index] = _Open(part)
             if isinstance(part, ToolCall):
                 return
@@ -107,16 +125,28 @@ class Writer:
             if not isinstance(part, Refusal) and part.signature:
                 self._sign(part, part.signature, event.choice, out)
             if isinstance(part, Text):
-                pages = [citation for citation in part.citations if citation.url]
-                self._cites.setdefault(event.choice, []).extend(pages)
+                for citation in part.citations:
+                    self._cite(citation, event.choice, event.index)
             return
         if isinstance(part, Kept):
             if self._own and isinstance(part.value, dict):
                 self._chunk(part.value, event.choice, out)
+                return
+            self._lost.add(where, f"{part.what} has no counterpart there")
             return
-        written = self._writer.write(part, "part")
+        written = self._writer.write(part, where)
         if written is not None:
             self._chunk(written, event.choice, out)
+
+    def _begun(self, part: Text | Reasoning | Refusal | ToolCall, where: str) -> None:
+        """Note what is known to be lost when a part begins; of a call it is when it is written."""
+        if self._own or isinstance(part, ToolCall):
+            return
+        self._lost.rest(where, part.rest, HARMLESS)
+        if isinstance(part, Refusal):
+            self._lost.add(where, "a refusal is written as text")
+        elif isinstance(part, Reasoning) and part.sealed:
+            self._lost.add(where, "sealed thought can be read by its own provider only")
 
     def _grow(self, event: Grow, out: list[bytes]) -> None:
         one = self._parts.get((event.choice, event.index))
@@ -140,8 +170,12 @@ class Writer:
 
     def _seal(self, event: Seal, out: list[bytes]) -> None:
         one = self._parts.get((event.choice, event.index))
-        if one is None or not event.signature:
-            return  # sealed thought can be read by its own provider only
+        if one is None:
+            return
+        if not event.signature:
+            where = f"choices[{event.choice}].parts[{event.index}]"
+            self._lost.add(where, "sealed thought can be read by its own provider only")
+            return
         if isinstance(one.part, ToolCall):
             one.part = ToolCall(
                 name=one.part.name,
@@ -149,12 +183,14 @@ class Writer:
                 id=one.part.id,
                 free=one.part.free,
                 signature=one.part.signature + event.signature,
+                rest=one.part.rest,
             )
         else:
             self._sign(one.part, event.signature, event.choice, out)
 
     def _sign(self, part: Part, signature: str, choice: int, out: list[bytes]) -> None:
         if not is_base64(signature):
+            self._lost.add(f"choices[{choice}]", "a signature that is no base64 has no place there")
             return
         said: Obj = {"text": "", "thoughtSignature": signature}
         if isinstance(part, Reasoning):
@@ -186,8 +222,9 @@ class Writer:
             id=call.id,
             free=call.free,
             signature=call.signature,
+            rest=call.rest,
         )
-        written = self._writer.write(whole, "part")
+        written = self._writer.write(whole, f"choices[{choice}]")
         if written is not None:
             self._chunk(written, choice, out)
 
@@ -202,7 +239,7 @@ class Writer:
             candidates.append(last)
         chunk: Obj = {"candidates": candidates}
         if self._usage is not None:
-            chunk["usageMetadata"] = usage.write(self._usage)
+            chunk["usageMetadata"] = usage.write(self._usage, self._writer.lost)
         self._frame(chunk | self._start, out)
         if self._array:
             out.append(b"]")

@@ -9,20 +9,31 @@ from __future__ import annotations
 from typing import Final
 
 from poise.wire.conversation.answer import Usage
-from poise.wire.conversation.part import Json
+from poise.wire.conversation.lost import Lost
+from poise.wire.conversation.part import FORMAL, Json, Rest
 from poise.wire.gemini.forms import Obj
 
+# What the buckets hold, and how it was billed, which says nothing elsewhere.
+_KNOWN: Final = frozenset(
+    {
+        "promptTokenCount", "cachedContentTokenCount", "candidatesTokenCount", "totalTokenCount", "thoughtsTokenCount",
+        "toolUsePromptTokenCount", "promptTokensDetails", "cacheTokensDetails", "candidatesTokensDetails",
+        "toolUsePromptTokensDetails", "billablePromptUsage", "trafficType", "serviceTier",
+    }
+)  # fmt: skip
 _MODALITIES: Final = {2: "IMAGE", 4: "AUDIO"}  # by Google's enum number
 
 
 def read(said: Json) -> Usage | None:
-    """Usage; None where there is none. The whole object is kept: it is said again as it was."""
+    """Usage; None where there is none. The whole object is kept: it is said again as it was (``said_of``)."""
     if not isinstance(said, dict) or not said:
         return None
     prompt = _count(said, "promptTokenCount")
     cached = min(_count(said, "cachedContentTokenCount"), prompt)
     output = _count(said, "candidatesTokenCount")
-    usage = Usage(cached=cached, reasoning=_count(said, "thoughtsTokenCount"), rest=said)
+    rest: Rest = {name: value for name, value in said.items() if name not in _KNOWN}
+    rest[FORMAL] = said
+    usage = Usage(cached=cached, reasoning=_count(said, "thoughtsTokenCount"), rest=rest)
     details = said.get("promptTokensDetails")
     if details:
         held = said.get("cacheTokensDetails") if cached else None
@@ -38,8 +49,16 @@ def read(said: Json) -> Usage | None:
     return usage
 
 
-def write(usage: Usage) -> Obj:
+def said_of(usage: Usage) -> Json:
+    """The object that usage was read from; None where it was read elsewhere."""
+    return usage.rest.get(FORMAL)
+
+
+def write(usage: Usage, lost: Lost) -> Obj:
     """The usageMetadata of what another dialect counted."""
+    lost.rest("usage", usage.rest)
+    if usage.cache_written:
+        lost.add("usage.cache_write", "what was written to a cache is counted with the rest of the prompt there")
     written = usage.completion - usage.reasoning
     out: Obj = {
         "promptTokenCount": usage.prompt,

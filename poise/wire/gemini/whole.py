@@ -17,6 +17,8 @@ from poise.wire.gemini.forms import Obj, decode, encode, lay, same
 from poise.wire.gemini.parts_read import answered_part
 from poise.wire.gemini.parts_write import HARMLESS, PartWriter
 
+# Endings of which a finishMessage says more than the word.
+_TROUBLE: Final = frozenset({Ending.CONTENT_FILTER, Ending.MALFORMED_CALL, Ending.ERROR})
 _BLOCKED: Final = "@blocked"  # the choice stands for candidates that were never made
 
 
@@ -51,6 +53,7 @@ def _answer(raw: Obj) -> Answer:
     if answer.usage is not None:
         del fields["usageMetadata"]
     answer.created = seconds_of(fields.get("createTime"))
+    _quiet(fields, rest, "createTime")
     candidates = fields.get("candidates")
     feedback = fields.get("promptFeedback")
     if candidates:
@@ -93,10 +96,16 @@ def _choice(raw: Obj) -> Choice:
     choice.ending = ending_of(word, calls=calls, parts=bool(choice.parts))
     if "citationMetadata" in fields or "groundingMetadata" in fields:
         citations.attach(choice.parts, citations.read(fields))
-    if "index" in fields:
-        same(rest, "index", fields.pop("index"))
+    _quiet(fields, rest, "index", "avgLogprobs", *(() if choice.ending in _TROUBLE else ("finishMessage",)))
     rest.update(fields)
     return choice
+
+
+def _quiet(fields: Obj, rest: Rest, *names: str) -> None:
+    """Keep, as formalities, what is said elsewhere or was measured unasked."""
+    for name in names:
+        if name in fields:
+            same(rest, name, fields.pop(name))
 
 
 def write(answer: Answer, lost: Lost) -> bytes:
@@ -115,7 +124,8 @@ def write(answer: Answer, lost: Lost) -> bytes:
     if answer.model:
         root["modelVersion"] = answer.model
     if answer.usage is not None:
-        root["usageMetadata"] = answer.usage.rest if own and answer.usage.rest else usage.write(answer.usage)
+        said = usage.said_of(answer.usage) if own else None
+        root["usageMetadata"] = said or usage.write(answer.usage, lost)
     if own:
         lay(root, answer.rest)
     else:

@@ -7,17 +7,19 @@ from typing import Final
 import msgspec
 
 from poise.wire.conversation.ask import Ask, HostedTool
+from poise.wire.conversation.call_ids import CallIds
 from poise.wire.conversation.codec import Manner
 from poise.wire.conversation.lost import Lost
-from poise.wire.conversation.part import FORMAL, Json, Kept, Message, Part, Text, ToolCall, ToolResult
+from poise.wire.conversation.part import FORMAL, Json, Kept, Message, Part, Text, ToolResult
 from poise.wire.openai import thinking, tools
-from poise.wire.openai.call_ids import CallIds
+from poise.wire.openai.call_ids import SHAPES
 from poise.wire.openai.fields import Obj, lay, object_of, spelled
 from poise.wire.openai.parts import write_part
-from poise.wire.openai.say import say
+from poise.wire.openai.say import Way, say
 
 NAME: Final = "openai"
 INNER: Final = thinking.INNER
+_SIBLING: Final = "responses"  # OpenAI's other dialect: what lives at OpenAI is the same
 _LIMITS: Final = ("max_completion_tokens", "max_tokens")
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -80,16 +82,16 @@ def options(ask: Ask) -> Obj:
 
 def _own_tools(ask: Ask, out: Obj) -> None:
     lost = Lost()
-    legacy = bool(spelled(ask.rest, "functions"))
+    older = legacy(ask)
     if ask.tools:
-        if legacy:
+        if older:
             out["functions"] = tools.write_functions(ask.tools)
         elif listed := tools.write_tools(ask.tools, own=True, lost=lost):
             out["tools"] = listed
         for tool in ask.tools:
             if isinstance(tool, HostedTool) and tool.what == tools.SEARCH:
                 out[tools.SEARCH] = tool.value
-    if ask.tool_choice is not None and legacy:
+    if ask.tool_choice is not None and older:
         named = ask.tool_choice.names
         out["function_call"] = {"name": named[0]} if named else ask.tool_choice.mode
     elif ask.tool_choice is not None:
@@ -102,7 +104,7 @@ def say_message(one: Message) -> Obj:
     """A message that was read here, as its fields give it."""
     lost = Lost()
     if one.role == "assistant":
-        out = say(one.parts, one.form, one.rest, own=True, ids=CallIds(), lost=lost, where="")
+        out = say(one.parts, one.form, one.rest, Way(own=True, ids=CallIds(), lost=lost, where=""))
         out["role"] = "assistant"
     elif one.role == "tool" and one.parts and isinstance(result := one.parts[0], ToolResult):
         out = _own_content(result.parts, one.form)
@@ -160,13 +162,13 @@ def _limits(ask: Ask, out: Obj, lost: Lost) -> None:
 
 
 def _messages(ask: Ask, lost: Lost, manner: Manner) -> list[Json]:
-    ids = CallIds(manner.tool_ids)
+    ids = CallIds(SHAPES.get(manner.tool_ids))
     out: list[Json] = []
     for n, one in enumerate(ask.messages):
         where = f"messages[{n}]"
         lost.rest(where, one.rest)
         if one.role == "assistant":
-            said = say(one.parts, one.form, {}, own=False, ids=ids, lost=lost, where=where)
+            said = say(one.parts, one.form, {}, Way(own=False, ids=ids, lost=lost, where=where))
             out.append({"role": "assistant", **said})
             continue
         role = one.role
@@ -178,18 +180,19 @@ def _messages(ask: Ask, lost: Lost, manner: Manner) -> list[Json]:
                 out.append(_result(part, ids, lost, where))
             else:
                 turn.append(part)
-        if turn:
-            said = {"role": "user" if role == "tool" else role, "content": _content(turn, lost, where)}
+        content = _content(turn, lost, where, files=ask.spoken == _SIBLING)
+        if content or any(isinstance(part, Text) for part in turn):  # else all of it was lost
+            said = {"role": "user" if role == "tool" else role, "content": content}
             if one.name:
                 said["name"] = one.name
             out.append(said)
     return out
 
 
-def _content(parts: list[Part], lost: Lost, where: str) -> Json:
+def _content(parts: list[Part], lost: Lost, where: str, *, files: bool = False) -> Json:
     written: list[Json] = []
     for n, part in enumerate(parts):
-        said = write_part(part, own=False, lost=lost, where=f"{where}.content[{n}]")
+        said = write_part(part, own=False, lost=lost, where=f"{where}.content[{n}]", files=files)
         if said is not None:
             written.append(said)
     if len(written) == 1 and isinstance(parts[0], Text) and len(parts) == 1:
@@ -232,9 +235,9 @@ def _objects(value: Json) -> list[Obj]:
     return [one for one in value if type(one) is dict] if type(value) is list else []
 
 
-def calls_before(ask: Ask) -> int:
-    """How many calls the conversation holds: ids that are made for an answer count on from here."""
-    return sum(isinstance(part, ToolCall) for one in ask.messages for part in one.parts)
+def legacy(ask: Ask | None) -> bool:
+    """Whether the client speaks of ``functions``, as before there were tools, and must be answered in these words."""
+    return ask is not None and ask.spoken == NAME and bool(spelled(ask.rest, "functions"))
 
 
 def asks_usage(ask: Ask) -> bool:

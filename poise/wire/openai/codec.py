@@ -25,11 +25,11 @@ class OpenAIChat:
     def read_answer(self, body: bytes) -> Answer:
         return whole.read(body)
 
-    def write_answer(self, answer: Answer, lost: Lost) -> bytes:
-        return whole.write(answer, lost)
+    def write_answer(self, answer: Answer, lost: Lost, ask: Ask | None = None) -> bytes:
+        return whole.write(answer, lost, ask)
 
     def event_reader(self) -> Stream:
         return Stream()
 
-    def event_writer(self, ask: Ask) -> Writer:
-        return Writer(ask)
+    def event_writer(self, ask: Ask, lost: Lost | None = None) -> Writer:
+        return Writer(ask, lost)

@@ -14,9 +14,9 @@ from poise.wire.conversation.answer import Usage
 from poise.wire.conversation.event import Counted, Done, Event, Fault, Start
 from poise.wire.conversation.part import Json
 from poise.wire.openai import ending, usage
+from poise.wire.openai.ask_write import NAME
 from poise.wire.openai.choice_read import GrowingChoice
 from poise.wire.openai.fields import Obj, object_of, text_of
-from poise.wire.openai.whole import NAME
 from poise.wire.sse import data_of, events_of
 
 _decode: Final = msgspec.json.Decoder().decode

@@ -8,12 +8,13 @@ import msgspec
 
 from poise.wire.conversation.answer import Usage
 from poise.wire.conversation.ask import Ask
+from poise.wire.conversation.call_ids import CallIds, calls_before
 from poise.wire.conversation.event import Cite, Counted, Done, End, Event, Fault, Grow, Open, Seal, Start
+from poise.wire.conversation.lost import Lost
 from poise.wire.conversation.part import Json, Kept, Media, Reasoning, Refusal, Text, ToolCall
 from poise.wire.openai import ending, usage
-from poise.wire.openai.ask_write import NAME, asks_usage, calls_before
-from poise.wire.openai.call_ids import CallIds
-from poise.wire.openai.fields import Obj, spelled
+from poise.wire.openai.ask_write import NAME, asks_usage, legacy
+from poise.wire.openai.fields import Obj
 from poise.wire.openai.parts import url_of
 from poise.wire.openai.whole import say_citation
 
@@ -28,13 +29,15 @@ class Writer:
     which stock clients raise, and nothing follows it.
     """
 
-    __slots__ = ("_begun", "_calls", "_head", "_ids", "_legacy", "_open", "_over", "_own", "_refused", "_tail", "_thoughts",
-                 "_usage", "_wants_usage")  # fmt: skip
+    __slots__ = (
+        "_begun", "_calls", "_head", "_ids", "_legacy", "_lost", "_open", "_over", "_own", "_refused", "_tail",
+        "_thoughts", "_usage", "_wants_usage",
+    )  # fmt: skip
 
-    def __init__(self, ask: Ask) -> None:
-        own = ask.spoken == NAME
+    def __init__(self, ask: Ask, lost: Lost | None = None) -> None:
+        self._lost = lost if lost is not None else Lost()
         self._wants_usage = asks_usage(ask)
-        self._legacy = own and bool(spelled(ask.rest, "functions"))
+        self._legacy = legacy(ask)
         self._tail = b',"usage":null}\n\n' if self._wants_usage else b"}\n\n"
         self._ids = CallIds(count=calls_before(ask))
         self._usage: Usage | None = None
@@ -71,10 +74,9 @@ class Writer:
         elif isinstance(event, Seal):
             self._seal(event, out)
         elif isinstance(event, Cite):
-            if event.citation.url:
-                out.append(self._delta(event.choice, {"annotations": [say_citation(event.citation)]}))
+            self._cite(event, out)
         elif isinstance(event, Counted):
-            self._usage = event.usage
+            self._usage = event.usage  # its rest is noted with the last
         elif isinstance(event, End):
             self._begin(event.choice, out)
             self._end(event, out)
@@ -122,6 +124,9 @@ class Writer:
     def _opened(self, event: Open, out: list[bytes]) -> None:
         part, choice = event.part, event.choice
         text, field = "", b""
+        where = f"choices[{choice}].parts[{event.index}]"
+        if not self._own and not isinstance(part, Kept):
+            self._lost.rest(where, part.rest)
         if isinstance(part, ToolCall):
             self._call(event, part, out)
             return
@@ -134,22 +139,39 @@ class Writer:
             text, field = part.text, b"reasoning_content"
             self._thought(event, part, out)
         elif isinstance(part, Media):
-            self._media(part, choice, out)
+            self._media(part, choice, where, out)
         elif isinstance(part, Kept) and self._own:
             out.append(self._delta(choice, {"content": [part.value]}))
+        else:
+            what = part.what if isinstance(part, Kept) else "a tool's result"
+            self._lost.add(where, f"{what} has no counterpart there")
         if field:
             around = self._around(choice, b'{"%b":' % field, b"}")
             self._open[choice, event.index] = (*around, part if isinstance(part, Reasoning) else None)
             if text:
                 out.append(around[0] + _encode(text) + around[1])
+        if isinstance(part, Text):
+            for one in part.citations:
+                self._cite(Cite(event.index, one, choice), out)
+            if part.signature:
+                self._lost.add(f"{where}.signature", "a text's signature has no place there")
 
-    def _media(self, part: Media, choice: int, out: list[bytes]) -> None:
+    def _cite(self, event: Cite, out: list[bytes]) -> None:
+        if event.citation.url:
+            out.append(self._delta(event.choice, {"annotations": [say_citation(event.citation)]}))
+        else:
+            where = f"choices[{event.choice}].parts[{event.index}].citations"
+            self._lost.add(where, "a source without a URL cannot be said there")
+
+    def _media(self, part: Media, choice: int, where: str, out: list[bytes]) -> None:
         if part.kind == "audio":
             audio: Obj = {"data": part.data} if part.data else {}
             out.append(self._delta(choice, {"audio": {**part.rest, **audio}}))
         elif part.kind == "image":
             image: Json = {"type": "image_url", "image_url": {"url": url_of(part)}}
             out.append(self._delta(choice, {"images": [image]}))
+        else:
+            self._lost.add(where, f"{part.kind} by the model has no counterpart there")
 
     def _thought(self, event: Open, part: Reasoning, out: list[bytes]) -> None:
         """Seals, and the mark that one thought follows another, in OpenRouter's form."""
@@ -173,6 +195,10 @@ class Writer:
         nth = self._calls[choice] = self._calls.get(choice, -1) + 1
         id = self._ids.of_call(part)
         if self._legacy and not part.free:
+            if nth:
+                where = f"choices[{choice}].parts[{event.index}]"
+                self._lost.add(where, "a second call at once cannot be said as function_call")
+                return
             first: Obj = {"function_call": {"name": part.name, "arguments": part.arguments}}
             around = self._around(choice, b'{"function_call":{"arguments":', b"}}")
         else:
@@ -199,8 +225,13 @@ class Writer:
             if event.sealed:
                 detail = {"type": "reasoning.encrypted", "data": event.sealed, "index": nth}
             out.append(self._delta(event.choice, {"reasoning_details": [detail]}))
+        else:
+            where = f"choices[{event.choice}].parts[{event.index}].signature"
+            self._lost.add(where, "a text's signature has no place there")
 
     def _end(self, event: End, out: list[bytes]) -> None:
+        if not self._own:
+            self._lost.rest(f"choices[{event.choice}]", event.rest)
         said, native = ending.word(event.ending, refused=event.choice in self._refused, legacy=self._legacy)
         more: Obj = {"logprobs": None, "finish_reason": said}
         if native:
@@ -211,6 +242,8 @@ class Writer:
 
     def _done(self, out: list[bytes]) -> None:
         self._over = True
+        if self._usage is not None and not self._own:
+            self._lost.rest("usage", self._usage.rest)
         if self._wants_usage and self._usage is not None:
             counted = _encode(usage.write(self._usage, own=False))
             out.append(b'%b],"usage":%b}\n\n' % (self._head, counted))

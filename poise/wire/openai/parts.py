@@ -34,8 +34,11 @@ def read_part(raw: Json, where: str) -> Part:
     return part
 
 
-def write_part(part: Part, *, own: bool, lost: Lost, where: str) -> Obj | None:
-    """The part in this dialect, None (and noted in lost) where it cannot be said in content."""
+def write_part(part: Part, *, own: bool, lost: Lost, where: str, files: bool = False) -> Obj | None:
+    """The part in this dialect, None (and noted in lost) where it cannot be said in content.
+
+    files: the caller's dialect is OpenAI's too, so that ids of files may be known there.
+    """
     if isinstance(part, Kept):
         if own and type(part.value) is dict:
             return part.value
@@ -52,15 +55,15 @@ def write_part(part: Part, *, own: bool, lost: Lost, where: str) -> Obj | None:
             lost.add(f"{where}.citations", "sources of a text are not taken back there")
         if part.signature:
             lost.add(f"{where}.signature", "a text's signature has no place there")
-    elif isinstance(part, Media) and (why := _cannot(part)):
+    elif isinstance(part, Media) and (why := _cannot(part, files=files)):
         lost.add(where, why)
         return None
     return say_part(part, own=False)
 
 
-def _cannot(part: Media) -> str:
+def _cannot(part: Media, *, files: bool) -> str:
     """Why another dialect's medium cannot be said here; '' where it can."""
-    if part.file_id:
+    if part.file_id and not (files and part.kind == "file"):
         return f"a file's id is known only to the provider that holds it: {part.file_id[:40]}"
     if part.url and part.kind in ("file", "audio"):
         return f"{part.kind} by URL is not taken there"

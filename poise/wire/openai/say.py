@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
+from poise.wire.conversation.call_ids import CallIds
 from poise.wire.conversation.lost import Lost
 from poise.wire.conversation.part import Json, Kept, Media, Part, Reasoning, Refusal, Rest, Text, ToolCall
-from poise.wire.openai.call_ids import CallIds
 from poise.wire.openai.fields import Obj, lay, spelled
 from poise.wire.openai.message import THOUGHTS, say_call, say_detail, say_image, say_sound, thought_of
 from poise.wire.openai.parts import write_part
@@ -16,13 +16,27 @@ from poise.wire.openai.parts import write_part
 _EMPTY: Final[Rest] = {}
 
 
+class Way(NamedTuple):
+    """How a message is written. own: it was read here; where: its place, for what is noted in lost.
+
+    answer: the message is an answer's, whose sources are said beside it; older: its client knows ``function_call`` only.
+    """
+
+    own: bool
+    ids: CallIds
+    lost: Lost
+    where: str
+    answer: bool = False
+    older: bool = False
+
+
 class _Saying:
     """The fields of one message while its parts are gone through."""
 
-    __slots__ = ("_form", "_ids", "_lost", "_own", "_where", "calls", "content", "images", "out", "texts", "thoughts")
+    __slots__ = ("_form", "_lost", "_own", "_way", "_where", "calls", "content", "images", "out", "texts", "thoughts")
 
-    def __init__(self, form: str, *, own: bool, ids: CallIds, lost: Lost, where: str) -> None:
-        self._form, self._own, self._ids, self._lost, self._where = form, own, ids, lost, where
+    def __init__(self, form: str, way: Way) -> None:
+        self._form, self._way, self._own, self._lost, self._where = form, way, way.own, way.lost, way.where
         self.out: Obj = {}
         self.content: list[Json] = []
         self.texts: list[str] = []
@@ -47,10 +61,13 @@ class _Saying:
             self._content(part)
 
     def _call(self, part: ToolCall, rest: Rest) -> None:
-        if "\0=function_call" in rest:
+        if "\0=function_call" in rest or (self._way.older and not part.free and "function_call" not in self.out):
             self.out["function_call"] = {"name": part.name, "arguments": part.arguments}
             return
-        call = say_call(part, part.id if self._own else self._ids.of_call(part))
+        if self._way.older:
+            self._lost.add(self._where, "a second call at once cannot be said as function_call")
+            return
+        call = say_call(part, part.id if self._own else self._way.ids.of_call(part))
         if not self._own:
             self._lost.rest(self._where, part.rest)
         self.calls.append(lay(call, rest, "function", "custom", "extra_content"))
@@ -66,21 +83,31 @@ class _Saying:
             self.texts.append(part.text)
             if self._own and self._form == "text":
                 return
+            if not self._own:  # what an assistant said is one text: many servers take no list from it
+                self._text(part)
+                return
         written = write_part(part, own=self._own, lost=self._lost, where=self._where)
-        if written is not None and (self._own or isinstance(part, Text)):
+        if written is not None and self._own:
             self.content.append(written)
         elif written is not None:
             self._lost.add(self._where, "an assistant's message holds no such part there")
 
+    def _text(self, part: Text) -> None:
+        self._lost.rest(self._where, part.rest)
+        if part.citations and not self._way.answer:
+            self._lost.add(f"{self._where}.citations", "sources of a text are not taken back there")
+        if part.signature:
+            self._lost.add(f"{self._where}.signature", "a text's signature has no place there")
 
-def say(parts: list[Part], form: str, marks: Rest, *, own: bool, ids: CallIds, lost: Lost, where: str) -> Obj:
+
+def say(parts: list[Part], form: str, marks: Rest, way: Way) -> Obj:
     """The fields of an assistant's message that its parts give, ``role`` and its own rest apart."""
-    saying = _Saying(form, own=own, ids=ids, lost=lost, where=where)
+    saying, own = _Saying(form, way), way.own
     for part in parts:
         saying.add(part)
     out = saying.out
     _say_content(out, saying.content, saying.texts, form, own=own)
-    if not own and out["content"] is None and not saying.calls and "refusal" not in out:
+    if not own and out["content"] is None and not (saying.calls or "function_call" in out or "refusal" in out):
         out["content"] = ""  # null is taken beside calls only
     _say_thought(out, saying.thoughts, marks, own=own)
     if saying.calls:
@@ -91,7 +118,7 @@ def say(parts: list[Part], form: str, marks: Rest, *, own: bool, ids: CallIds, l
 
 
 def _say_content(out: Obj, content: list[Json], texts: list[str], form: str, *, own: bool) -> None:
-    if not own:  # what an assistant said is one text: many servers take no list from it
+    if not own:
         out["content"] = "".join(texts) if texts else None
     elif form == "text":
         out["content"] = "".join(texts)

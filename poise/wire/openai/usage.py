@@ -106,7 +106,7 @@ def _details(usage: Usage) -> dict[str, dict[str, int]]:
     return {
         INNER[0]: {
             "cached_tokens": usage.cached,
-            "cache_write_tokens": usage.cache_write,
+            "cache_write_tokens": usage.cache_written,
             "audio_tokens": usage.audio_input,
             "image_tokens": usage.image_input,
         },

@@ -8,14 +8,15 @@ import msgspec
 
 from poise.errors import AttemptFailed, Error, Failure
 from poise.wire.conversation.answer import Answer, Choice
+from poise.wire.conversation.ask import Ask
+from poise.wire.conversation.call_ids import CallIds, calls_before
 from poise.wire.conversation.lost import Lost
 from poise.wire.conversation.part import Citation, Json, Part, Refusal, Rest, Text, ToolCall
 from poise.wire.openai import ending, failure, message, usage
-from poise.wire.openai.call_ids import CallIds
+from poise.wire.openai.ask_write import NAME, legacy
 from poise.wire.openai.fields import Obj, lay, left, object_of, spelling, text_of
-from poise.wire.openai.say import say
+from poise.wire.openai.say import Way, say
 
-NAME: Final = "openai"
 INNER: Final = ("message",)
 # Fields about the vendor's own house, and what is carried by other fields: no loss in another dialect.
 _FORMAL: Final = frozenset(
@@ -65,8 +66,8 @@ def read(body: bytes) -> Answer:
     return answer
 
 
-def write(answer: Answer, lost: Lost) -> bytes:
-    """The body of a whole answer; what has no counterpart is noted in lost."""
+def write(answer: Answer, lost: Lost, ask: Ask | None = None) -> bytes:
+    """The body of a whole answer to ask; what has no counterpart is noted in lost."""
     if answer.spoken == NAME:
         out = lay(_given(answer), answer.rest)
         out["choices"] = [
@@ -75,13 +76,16 @@ def write(answer: Answer, lost: Lost) -> bytes:
         ]
         return _encode(out)
     lost.rest("", answer.rest)
-    ids = CallIds()
+    ids, older = CallIds(count=calls_before(ask)), legacy(ask)
     out = {
         "id": answer.id,
         "object": "chat.completion",
         "created": answer.created,
         "model": answer.model,
-        "choices": [_say_choice(one, n, own=False, ids=ids, lost=lost) for n, one in enumerate(answer.choices)],
+        "choices": [
+            _say_choice(one, n, own=False, ids=ids, lost=lost, older=older)
+            for n, one in enumerate(answer.choices or [Choice(parts=[])])  # stock clients look at the first
+        ],
     }
     if answer.usage is not None:
         lost.rest("usage", answer.usage.rest)
@@ -126,11 +130,12 @@ def _read_choice(raw: Json, where: str) -> Choice:
     return choice
 
 
-def _say_choice(choice: Choice, index: int, *, own: bool, ids: CallIds, lost: Lost) -> Obj:
+def _say_choice(choice: Choice, index: int, *, own: bool, ids: CallIds, lost: Lost, older: bool = False) -> Obj:
     where = f"choices[{index}]"
     rest: Rest = choice.rest if own else {}
     form = next((form for form in ("text", "null", "none") if "\0=form " + form in rest), "")
-    said = say(choice.parts, form, rest, own=own, ids=ids, lost=lost, where=f"{where}.message")
+    way = Way(own=own, ids=ids, lost=lost, where=f"{where}.message", answer=True, older=older)
+    said = say(choice.parts, form, rest, way)
     said["role"] = "assistant"
     notes = [_say_citation(one, own=own) for part in choice.parts if isinstance(part, Text) for one in part.citations]
     written: list[Json] = [note for note in notes if note is not None]
@@ -147,7 +152,7 @@ def _say_choice(choice: Choice, index: int, *, own: bool, ids: CallIds, lost: Lo
         lost.add(f"{where}.message.annotations", "a source without a URL cannot be said there")
     refused = any(isinstance(part, Refusal) for part in choice.parts)
     said.setdefault("refusal", None)
-    out["finish_reason"], native = ending.word(choice.ending, refused=refused)
+    out["finish_reason"], native = ending.word(choice.ending, refused=refused, legacy=older)
     out["logprobs"] = None
     if native:
         out["native_finish_reason"] = native

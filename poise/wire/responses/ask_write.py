@@ -15,6 +15,7 @@ from poise.wire.responses.tools import write_choice, write_form, write_thinking,
 
 # The name in ``Manner.lacks`` of servers that do not take another dialect's thoughts back.
 THOUGHTS: Final = "reasoning_items"
+_SIBLING: Final = "openai"  # OpenAI's other dialect: what lives at OpenAI is the same
 _OURS: Final = ("store", "include")  # added for callers of other dialects, who lose nothing with them
 # What the model can say and this dialect has no field for; count is one where it says nothing.
 _UNKNOWN: Final = ("top_k", "stop", "seed", "presence_penalty", "frequency_penalty")
@@ -32,7 +33,7 @@ def write_ask(ask: Ask, lost: Lost, manner: Manner) -> bytes:
     if own and ask.rest:
         overlay(body, ask)
     if not (own and _bare(ask)):
-        body["input"] = _input(messages, len(ask.messages) - len(messages), lost, manner, own=own)
+        body["input"] = _input(ask, messages, lost, manner)
     if ask.stream:
         body["stream"] = True
     if not own:
@@ -102,12 +103,14 @@ def _instructions(ask: Ask, *, own: bool) -> tuple[list[Message], str | None]:
     return ask.messages, None
 
 
-def _input(messages: list[Message], skipped: int, lost: Lost, manner: Manner, *, own: bool) -> Json:
+def _input(ask: Ask, messages: list[Message], lost: Lost, manner: Manner) -> Json:
+    own, skipped = ask.spoken == NAME, len(ask.messages) - len(messages)
     if own and len(messages) == 1 and messages[0].form == INPUT:
         text = messages[0].parts[0]
         if isinstance(text, Text):
             return text.text
-    writer = ItemWriter(lost, own=own, thoughts=THOUGHTS not in manner.lacks)
+    thoughts = THOUGHTS not in manner.lacks
+    writer = ItemWriter(lost, own=own, thoughts=thoughts, files=own or ask.spoken == _SIBLING)
     for number, message in enumerate(messages):
         where = f"messages[{number + skipped}]"
         role = message.role

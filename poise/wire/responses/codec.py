@@ -26,11 +26,11 @@ class Responses:
     def read_answer(self, body: bytes) -> Answer:
         return whole.read_answer(body)
 
-    def write_answer(self, answer: Answer, lost: Lost) -> bytes:
-        return whole.write_answer(answer, lost)
+    def write_answer(self, answer: Answer, lost: Lost, ask: Ask | None = None) -> bytes:
+        return whole.write_answer(answer, lost, ask)
 
     def event_reader(self) -> EventReader:
         return Reader()
 
-    def event_writer(self, ask: Ask) -> EventWriter:
-        return Writer(ask)
+    def event_writer(self, ask: Ask, lost: Lost | None = None) -> EventWriter:
+        return Writer(ask, lost)

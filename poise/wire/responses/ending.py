@@ -1,6 +1,6 @@
 """How an answer ended, both ways: a status and, where it is not complete, a reason.
 
-What this dialect has no word for: a stop string that was met and a pause are told as complete.
+What this dialect has no word for: a stop string that was met is told as complete.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ REASONS: Final[dict[str, Ending]] = {
     "max_messages": Ending.LENGTH,
     "content_filter": Ending.CONTENT_FILTER,
     "steered": Ending.CANCELLED,
-    "malformed_call": Ending.MALFORMED_CALL,  # ours: the vendors have no word for it
+    # Ours, since the vendors have no word for them, and an answer that is to go on must not look complete.
+    "malformed_call": Ending.MALFORMED_CALL,
+    "pause": Ending.PAUSE,
 }
 
 
@@ -49,8 +51,8 @@ def write_ending(ending: Ending, *, refused: bool) -> tuple[str, str]:
         return "incomplete", "max_output_tokens"
     if ending is Ending.CONTENT_FILTER or (ending is Ending.REFUSAL and not refused):
         return "incomplete", "content_filter"
-    if ending is Ending.MALFORMED_CALL:
-        return "incomplete", "malformed_call"
+    if ending in (Ending.MALFORMED_CALL, Ending.PAUSE):
+        return "incomplete", ending.value
     if ending is Ending.CANCELLED:
         return "cancelled", ""
     if ending is Ending.ERROR:

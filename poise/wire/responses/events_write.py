@@ -6,6 +6,7 @@ from typing import Final
 
 from poise.wire.conversation.answer import Ending, Usage
 from poise.wire.conversation.ask import Ask
+from poise.wire.conversation.call_ids import calls_before
 from poise.wire.conversation.event import Cite, Close, Counted, Done, End, Event, Fault, Grow, Open, Seal, Start
 from poise.wire.conversation.lost import Lost
 from poise.wire.conversation.part import Text
@@ -13,7 +14,7 @@ from poise.wire.responses.ask_read import INSTRUCTIONS
 from poise.wire.responses.ask_write import overlay, settings
 from poise.wire.responses.output import Output
 from poise.wire.responses.shell import MADE, NAME, Object
-from poise.wire.responses.whole import ECHO, finish, response_object
+from poise.wire.responses.whole import ECHO, ending_lost, finish, response_object
 
 # The codes that the stock client's type for a failed response knows; another is told in the ``error`` event only.
 _CODES: Final = frozenset({"server_error", "rate_limit_exceeded", "invalid_prompt"})
@@ -22,9 +23,11 @@ _CODES: Final = frozenset({"server_error", "rate_limit_exceeded", "invalid_promp
 class Writer:
     """Writes one answer to ask."""
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: Ask, lost: Lost | None = None) -> None:
         self._ask = ask
-        self._output = Output()
+        self._lost = lost if lost is not None else Lost()
+        self._output = Output(self._lost, calls_before(ask))
+        self._others: set[int] = set()  # further choices, for which there is no room
         self._response: Object = {}
         self._end = End(Ending.STOP)
         self._usage: Usage | None = None
@@ -53,8 +56,12 @@ class Writer:
             self._finish(out)
         elif isinstance(event, Fault):
             self._fail(event, out)
-        elif not isinstance(event, Start) and event.choice == 0:
-            self._of_part(event, out)
+        elif not isinstance(event, Start):
+            if event.choice == 0:
+                self._of_part(event, out)
+            elif event.choice not in self._others:
+                self._others.add(event.choice)
+                self._lost.add(f"choices[{event.choice}]", "there is one answer only")
 
     def _of_part(self, event: Open | Cite | Seal | Close | End, out: list[bytes]) -> None:
         if isinstance(event, Open):
@@ -83,6 +90,10 @@ class Writer:
     def _finish(self, out: list[bytes]) -> None:
         self._output.settle(out)
         self._over = True
+        if not self._output.own:
+            ending_lost(self._end.ending, self._lost, refused=self._output.refused)
+            self._lost.rest("choices[0]", self._end.rest)
+            self._lost.rest("usage", {} if self._usage is None else self._usage.rest)
         response = self._response
         response["output"] = [item.body for item in self._output.items]
         status = finish(response, self._end.ending, self._usage, refused=self._output.refused)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Final
 
+from poise.wire.conversation.call_ids import CallIds
 from poise.wire.conversation.lost import Lost
 from poise.wire.conversation.part import (
     Json,
@@ -30,19 +30,22 @@ class ItemWriter:
     """Writes the items of one ask or answer. own: the parts were read from this dialect, and are written as they were.
 
     answer: the id of the answer whose output is written (items then have ids and states of their own); '' for an input.
-    thoughts: whether another dialect's thoughts are sent.
+    thoughts: whether another dialect's thoughts are sent; files: whether its ids of files are. calls: how many came before
+    in the conversation.
     """
 
-    def __init__(self, lost: Lost, *, own: bool, answer: str = "", thoughts: bool = True) -> None:
+    def __init__(
+        self, lost: Lost, *, own: bool, answer: str = "", thoughts: bool = True, files: bool = True, calls: int = 0
+    ) -> None:
         self.items: list[Json] = []
         self._lost = lost
         self._own = own
         self._answer = answer
         self._thoughts = thoughts
+        self._files = files
         self._open: Object | None = None  # the last item, where the next part may still join it
         self._shelled = False  # it is written from its shell: parts without one belong to it
-        self._calls = 0  # of the whole conversation
-        self._waiting: dict[str, deque[str]] = {}  # made-up ids of calls that have no result yet, by the tool's name
+        self._ids = CallIds(count=calls)
 
     def parts(self, role: Role, parts: list[Part], where: str) -> None:
         """All parts of one message."""
@@ -100,6 +103,9 @@ class ItemWriter:
             return write_text(part, _kind(role), where, self._lost, own=self._own, whole=bool(self._answer))
         if isinstance(part, Refusal):
             return write_refusal(part, where, self._lost, own=self._own)
+        if part.file_id and not self._files:
+            self._lost.add(where, f"the file {part.file_id[:64]} lives at another provider")
+            return None
         return write_media(part, where, self._lost, own=self._own)
 
     def _message(self, role: Role) -> Object:
@@ -150,11 +156,7 @@ class ItemWriter:
     def _call(self, call: ToolCall, where: str) -> None:
         shell = self._shell(call)
         kind, field = ("custom_tool_call", "input") if call.free else ("function_call", "arguments")
-        id = call.id
-        if not id and not self._own:
-            id = f"call_{MADE}_{self._calls}"
-            self._waiting.setdefault(call.name, deque()).append(id)
-        self._calls += 1
+        id = call.id if self._own else self._ids.of_call(call)
         item: Object = {"type": kind}
         if self._answer:
             item.update({"id": self._id("ctc" if call.free else "fc"), "status": "completed"})
@@ -174,7 +176,7 @@ class ItemWriter:
         item: Object = {"type": "custom_tool_call_output" if result.free else "function_call_output"}
         if shell is not None:
             item = dict(shell)
-        item["call_id"] = result.call_id or ("" if self._own else self._answered(result.name))
+        item["call_id"] = result.call_id if self._own else self._ids.of_result(result)
         bare = shell is None or isinstance(shell.get("output"), str)
         first = result.parts[0] if len(result.parts) == 1 else None
         if bare and isinstance(first, Text) and not first.citations and not (shell is None and self._said(first)):
@@ -204,18 +206,6 @@ class ItemWriter:
             else:
                 self._lost.add(at, "a part of this kind has no place in a tool's result there")
         return out
-
-    def _answered(self, name: str) -> str:
-        """The made-up id of the oldest call of that name that has no result; of some other where none has the name."""
-        if name not in self._waiting:
-            name = next(iter(self._waiting), "")
-        ids = self._waiting.get(name)
-        if ids is None:
-            return f"call_{MADE}_{self._calls}"
-        id = ids.popleft()
-        if not ids:
-            del self._waiting[name]
-        return id
 
     def _image(self, media: Media, where: str) -> None:
         shell = self._shell(media)

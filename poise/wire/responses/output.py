@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from poise.wire.conversation.call_ids import CallIds
 from poise.wire.conversation.event import Cite, Open, Seal
 from poise.wire.conversation.lost import Lost
 from poise.wire.conversation.part import Json, Kept, Media, Reasoning, Refusal, Text, ToolCall, ToolResult
@@ -51,7 +52,9 @@ class _Slot:
 class Output:
     """All items of one answer. Methods append the framed events that they cause to out."""
 
-    def __init__(self) -> None:
+    def __init__(self, lost: Lost, calls: int) -> None:
+        self._lost = lost
+        self._ids = CallIds(count=calls)
         self.own = False  # the answer was read from this dialect: what only it can say is said again
         self.answer = ""  # the id of the answer, which the ids of its items end in
         self.items: list[_Item] = []
@@ -59,7 +62,6 @@ class Output:
         self._sequence = 0
         self._group: _Item | None = None  # the message or thought that the next part may join
         self._slots: dict[int, _Slot] = {}
-        self._calls = 0
 
     def send(self, kind: str, fields: Object, out: list[bytes]) -> None:
         """One event, framed and numbered."""
@@ -95,6 +97,8 @@ class Output:
         part = event.part
         if event.index in self._slots:
             return
+        if not self.own and not isinstance(part, Kept | Media):
+            self._lost.rest(f"choices[0].parts[{event.index}]", part.rest)
         if isinstance(part, Text | Refusal):
             self._open_content(event.index, part, out)
         elif isinstance(part, Reasoning):
@@ -103,7 +107,7 @@ class Output:
             self._open_call(event.index, part, out)
         else:
             self._leave(out)
-            self._whole(part, out)
+            self._whole(event.index, part, out)
 
     def _open_content(self, index: int, part: Text | Refusal, out: list[bytes]) -> None:
         if self._group is None or "content" not in self._group.body or "role" not in self._group.body:
@@ -123,6 +127,7 @@ class Output:
         if isinstance(part, Text):
             for citation in part.citations:
                 self.cite(Cite(index, citation), out)
+            self.seal(Seal(index, part.signature))
 
     def _open_thought(self, index: int, part: Reasoning, out: list[bytes]) -> None:
         group = self._group
@@ -143,13 +148,12 @@ class Output:
         body: Object = {
             "type": kind,
             "status": "in_progress",
-            "call_id": call.id or f"call_{MADE}_{self._calls}",
+            "call_id": self._ids.of_call(call),
             "name": call.name,
             field: "",
         }
         if self.own:
             body.update(seen(call.rest))
-        self._calls += 1
         item = self._item(prefix, body, out)
         item.full = True
         item.growing = 1
@@ -157,16 +161,19 @@ class Output:
         self.seal(Seal(index, call.signature))
         self.grow(index, call.arguments, out)
 
-    def _whole(self, part: ToolResult | Media | Kept, out: list[bytes]) -> None:
+    def _whole(self, index: int, part: ToolResult | Media | Kept, out: list[bytes]) -> None:
         """Items that do not grow: images, and what only this dialect knows. Others cannot be shown here."""
+        where = f"choices[0].parts[{index}]"
         if isinstance(part, Media):
-            writer = ItemWriter(Lost(), own=False, answer=self.answer)
-            writer.parts("assistant", [part], "")
+            writer = ItemWriter(self._lost, own=False, answer=self.answer)
+            writer.parts("assistant", [part], where)
             made = writer.items[0] if writer.items else None
             body = {name: value for name, value in made.items() if name != "id"} if isinstance(made, dict) else {}
         elif isinstance(part, Kept) and self.own and not part.what.startswith(KEPT_CONTENT):
             body = part.value if isinstance(part.value, dict) else {}
         else:
+            what = part.what if isinstance(part, Kept) else "a tool's result"
+            self._lost.add(where, f"{what} has no counterpart there")
             body = {}
         if not body:
             return
@@ -206,6 +213,8 @@ class Output:
             return
         annotation = write_citation(cite.citation, own=self.own, length=slot.size)
         if annotation is None:
+            where = f"choices[0].parts[{cite.index}].citations"
+            self._lost.add(where, "a citation without a URL has no counterpart there")
             return
         fields: Object = {**_place(slot), "annotation_index": len(slot.cites), "annotation": annotation}
         slot.cites.append(annotation)
@@ -223,6 +232,9 @@ class Output:
                 body["encrypted_content"] = more
         elif seal.signature and slot.kind in ("arguments", "input"):
             body["extra_content"] = {"google": {"thought_signature": seal.signature}}
+        elif seal.signature:
+            where = f"choices[0].parts[{seal.index}]"
+            self._lost.add(where, "the signature of a text has no counterpart there")
 
     def close(self, index: int, out: list[bytes]) -> None:
         """A part is complete."""

@@ -56,8 +56,14 @@ def _write_tool(tool: Tool, where: str, lost: Lost, *, own: bool) -> Object:
     if tool.description:
         out["description"] = tool.description
     if not tool.free:
-        if tool.parameters is not None or not own:
+        if own:
+            if tool.parameters is not None:
+                out["parameters"] = tool.parameters
+        elif tool.parameters is None or isinstance(tool.parameters, dict):
             out["parameters"] = tool.parameters
+        else:
+            lost.add(f"{where}.parameters", "a schema is an object there; any object is taken in its place")
+            out["parameters"] = {"type": "object"}
         if tool.strict is not None or not own:
             out["strict"] = bool(tool.strict)  # not said, it would be true here, and lax schemas refused
     if own:

@@ -8,6 +8,8 @@ import msgspec
 
 from poise.errors import AttemptFailed, Failure
 from poise.wire.conversation.answer import Answer, Choice, Ending, Usage
+from poise.wire.conversation.ask import Ask
+from poise.wire.conversation.call_ids import calls_before
 from poise.wire.conversation.lost import Lost
 from poise.wire.conversation.part import FORMAL, Json, Part, Refusal, ToolCall
 from poise.wire.openai import failure
@@ -122,15 +124,15 @@ def _read(said: Object, choice: Choice) -> Answer:
     return answer
 
 
-def write_answer(answer: Answer, lost: Lost) -> bytes:
-    """The body of an answer. What is not carried is noted."""
+def write_answer(answer: Answer, lost: Lost, ask: Ask | None = None) -> bytes:
+    """The body of an answer to ask. What is not carried is noted."""
     fields = shell_of(answer.rest, "fields") if answer.spoken == NAME else None
     own = answer.spoken == NAME
     choice = answer.choices[0] if answer.choices else Choice(parts=[])
     for number in range(1, len(answer.choices)):
         lost.add(f"choices[{number}]", "there is one answer only")
     id = answer.id or f"resp_{MADE}"
-    writer = ItemWriter(lost, own=own, answer=id)
+    writer = ItemWriter(lost, own=own, answer=id, calls=calls_before(ask))
     writer.parts("assistant", choice.parts, "output")
     if fields is not None:
         body: Object = {"output": writer.items}
@@ -149,6 +151,7 @@ def write_answer(answer: Answer, lost: Lost) -> bytes:
     refused = any(isinstance(part, Refusal) for part in choice.parts)
     body = response_object(id, answer.model, answer.created, _BASE)
     finish(body, choice.ending, answer.usage, refused=refused)
+    ending_lost(choice.ending, lost, refused=refused)
     body["output"] = writer.items
     return encode(body)
 
@@ -166,6 +169,12 @@ def response_object(id: str, model: str, created: int, echo: Object) -> Object:
         "output": [],
         "usage": None,
     }
+
+
+def ending_lost(ending: Ending, lost: Lost, *, refused: bool) -> None:
+    """Note an ending that is told as another."""
+    if ending is Ending.STOP_SEQUENCE or (ending is Ending.REFUSAL and not refused):
+        lost.add("choices[0].ending", f"{ending.value} has no word of its own there")
 
 
 def finish(body: Object, ending: Ending, usage: Usage | None, *, refused: bool) -> str:

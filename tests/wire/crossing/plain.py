@@ -26,13 +26,14 @@ def of_ask(ask: Ask) -> list[Row]:
 
 
 def of_answer(answer: Answer) -> list[Row]:
-    """Each choice's parts and ending, then the usage by prompt, completion and cached."""
+    """Each choice's parts and ending, then the usage: prompt, completion, and of these cached, written to the cache, thought."""
     rows: list[Row] = []
     for number, choice in enumerate(answer.choices):
         rows += _joined((number, *row) for part in choice.parts for row in _of_part("assistant", part))
         rows.append((number, "ending", choice.ending))
     if answer.usage is not None:
-        rows.append(("usage", answer.usage.prompt, answer.usage.completion, answer.usage.cached))
+        usage = answer.usage
+        rows.append(("usage", usage.prompt, usage.completion, usage.cached, usage.cache_written, usage.reasoning))
     return rows
 
 

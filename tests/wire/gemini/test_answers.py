@@ -99,7 +99,7 @@ def test_tokens_are_counted_once() -> None:
         read.reasoning,
     )
     assert 130 == read.total
-    again = usage.read(usage.write(read))
+    again = usage.read(usage.write(read, Lost()))
     assert again is not None
     assert (read.prompt, read.completion, read.cached) == (again.prompt, again.completion, again.cached)
     assert 130 == again.total

@@ -94,7 +94,6 @@ def test_every_ending_has_a_counterpart(ending: Ending) -> None:
     """Whole and streamed alike. What there is no word for becomes complete; a wordless refusal looks filtered."""
     expected = {
         Ending.STOP_SEQUENCE: Ending.STOP,
-        Ending.PAUSE: Ending.STOP,
         Ending.TOOL_CALLS: Ending.STOP,  # there is none
         Ending.REFUSAL: Ending.CONTENT_FILTER,
     }.get(ending, ending)
