@@ -153,11 +153,36 @@ class AttemptRecord(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Usage(msgspec.Struct, frozen=True, array_like=True):
-    """Tokens of one answer as the upstream counted them."""
+    """Tokens of one answer as the upstream counted them: all that was read and all that was written, thought included, and
+    which of them are charged at a price of their own.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
+    cache_write: int = 0
+    cache_write_long: int = 0
+    image_input: int = 0
+    audio_input: int = 0
+    image_output: int = 0
+    audio_output: int = 0
+    reasoning: int = 0  # of what was written; told apart where it is known, charged alike
+
+    @property
+    def cached(self) -> int:
+        """Read from the vendor's cache."""
+        return self.cached_tokens
+
+    @property
+    def input(self) -> int:
+        """Text that was read, neither cached nor of another kind."""
+        special = self.cached_tokens + self.cache_write + self.cache_write_long + self.image_input + self.audio_input
+        return max(0, self.input_tokens - special)
+
+    @property
+    def output(self) -> int:
+        """Text that was written, thought left out where it is told apart."""
+        return max(0, self.output_tokens - self.image_output - self.audio_output - self.reasoning)
 
 
 class Outcome(msgspec.Struct, frozen=True, array_like=True):

@@ -7,15 +7,24 @@ from typing import Final
 from poise.decision import AttemptRecord, Usage
 from poise.errors import AttemptFailed, Failure
 from poise.path.service import Answered, Attempt
+from poise.rules import cost
 from poise.rules.prepare import Option
+from poise.target import Price
 
 BYTES_PER_TOKEN: Final = 4
 # A streamed event carries about one token in 40 times as many bytes (OpenAI chunks: 160-240 bytes a token).
 STREAM_BYTES_PER_TOKEN: Final = 160
 
 
-def cost_usd_e6(option: Option, usage: Usage) -> int:
-    """Price of a usage in millionths of a USD; unknown prices count as nothing and are shown as unknown elsewhere."""
+def cost_usd_e6(option: Option, price: Price, usage: Usage) -> int:
+    """Price of a usage in millionths of a USD.
+
+    Where a kind of token has no price of its own, all that was read or written is charged as text, so that a budget is
+    not overrun unseen; where text has none either it counts as nothing, and is shown as unknown elsewhere.
+    """
+    exact = cost.cost_usd_e6(usage, price)
+    if exact != cost.UNKNOWN:
+        return exact
     return int(max(option.price_in, 0.0) * usage.input_tokens + max(option.price_out, 0.0) * usage.output_tokens)
 
 
@@ -37,7 +46,7 @@ def answered_record(attempt: Attempt, answered: Answered) -> AttemptRecord:
         "",
         usage.input_tokens,
         usage.output_tokens,
-        cost_usd_e6(request.route.option(attempt.candidate), usage),
+        cost_usd_e6(request.route.option(attempt.candidate), attempt.lane.target.price, usage),
         billing,
         answered.model,
     )
@@ -62,7 +71,7 @@ def failed_record(attempt: Attempt, failure: AttemptFailed | None, now_us: int) 
         "",
         usage.input_tokens,
         usage.output_tokens,
-        cost_usd_e6(request.route.option(attempt.candidate), usage),
+        cost_usd_e6(request.route.option(attempt.candidate), attempt.lane.target.price, usage),
         billing,
         attempt.model,
     )

@@ -35,6 +35,10 @@ class Counted(Protocol):
         """Read, and written to the vendor's cache."""
 
     @property
+    def cache_write_long(self) -> int:
+        """The same for a longer time, at a price that no catalogue entry has yet: UNKNOWN where it was used."""
+
+    @property
     def image_input(self) -> int:
         """Images that were read."""
 
@@ -67,7 +71,8 @@ def cost_usd_e6(usage: Counted, price: Price) -> int:
 
 def cost_usd_e12(usage: Counted, price: Price) -> int:
     """The same without rounding, in millionths of a millionth of a USD. Thought is charged as output."""
-    read = usage.input + usage.cached + usage.cache_write + usage.image_input + usage.audio_input
+    read = usage.input + usage.cached + usage.cache_write + usage.cache_write_long
+    read += usage.image_input + usage.audio_input
     if not isinstance(price.to_tokens, UnsetType) and read > price.to_tokens:
         return UNKNOWN  # longer prompts cost more, how much this price does not say
     images = price.image_input_usd_per_mtok
@@ -75,6 +80,7 @@ def cost_usd_e12(usage: Counted, price: Price) -> int:
         (usage.input, price.input_usd_per_mtok),
         (usage.cached, price.cached_input_usd_per_mtok),
         (usage.cache_write, price.cache_write_usd_per_mtok),
+        (usage.cache_write_long, None),
         (usage.image_input, price.input_usd_per_mtok if isinstance(images, UnsetType) else images),
         (usage.audio_input, price.audio_input_usd_per_mtok),
         (usage.output + usage.reasoning, price.output_usd_per_mtok),

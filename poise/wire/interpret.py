@@ -86,7 +86,18 @@ class Translating(_Listener):
 
 def brief(usage: Counted) -> Usage:
     """Usage as the record keeps it."""
-    return Usage(usage.prompt, usage.completion, usage.cached)
+    return Usage(
+        usage.prompt,
+        usage.completion,
+        usage.cached,
+        usage.cache_write,
+        usage.cache_write_long,
+        usage.image_input,
+        usage.audio_input,
+        usage.image_output,
+        usage.audio_output,
+        usage.reasoning,
+    )
 
 
 def _says_something(part: object) -> bool:

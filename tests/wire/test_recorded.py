@@ -57,7 +57,11 @@ def _usage_by_hand(body: bytes) -> tuple[int, int] | None:
             except (json.JSONDecodeError, AttributeError):
                 continue
             if usage and usage.get("prompt_tokens") is not None:
-                last = usage["prompt_tokens"], usage.get("completion_tokens") or 0
+                written = usage.get("completion_tokens") or 0
+                thought = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0
+                if usage.get("total_tokens") == usage["prompt_tokens"] + written + thought:
+                    written += thought  # beside what was written, not within it
+                last = usage["prompt_tokens"], written
     return last
 
 

@@ -45,6 +45,12 @@ def read_usage(raw: msgspec.Raw | bytes) -> Usage | None:
     asked: int = shape.prompt_tokens or 0
     said: int = shape.completion_tokens or 0
     cached: int = 0 if details is None else details.cached_tokens or 0
-    if asked < 0 or said < 0 or cached < 0 or max(asked, said, cached) > MAX_TOKENS:
+    total: int = shape.total_tokens or 0
+    if asked < 0 or said < 0 or cached < 0 or max(asked, said, cached, total) > MAX_TOKENS:
         return None
-    return Usage(asked, said, cached)
+    written = shape.completion_tokens_details
+    thought: int = 0 if written is None else written.reasoning_tokens or 0
+    if thought > 0 and total == asked + said + thought:
+        said += thought  # xAI and Vercel's gateway count thought beside what was written, and charge it alike
+    sound: int = 0 if details is None else details.audio_tokens or 0
+    return Usage(asked, said, min(cached, asked), audio_input=max(0, min(sound, asked - cached)))

@@ -11,6 +11,13 @@ class Details(msgspec.Struct):
     """What of the prompt was cached."""
 
     cached_tokens: int | None = None
+    audio_tokens: int | None = None
+
+
+class Written(msgspec.Struct):
+    """What of the completion was thought."""
+
+    reasoning_tokens: int | None = None
 
 
 class UsageShape(msgspec.Struct):
@@ -18,7 +25,9 @@ class UsageShape(msgspec.Struct):
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    total_tokens: int | None = None
     prompt_tokens_details: Details | None = None
+    completion_tokens_details: Written | None = None
 
 
 class Whole(msgspec.Struct):
