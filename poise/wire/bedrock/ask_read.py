@@ -1,0 +1,278 @@
+"""A Converse request, read. Model and stream are said by the path, not by the body."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+from poise.errors import Error
+from poise.wire.anthropic.rest import Bad, decode, encode, list_of, need_text, note, object_of, take_text
+from poise.wire.bedrock import thinking
+from poise.wire.bedrock.part_read import Node, parts_of
+from poise.wire.bedrock.rest import NAME, SCHEMA, leave
+from poise.wire.conversation.ask import Ask, HostedTool, OutputForm, Pin, Tool, ToolChoice
+from poise.wire.conversation.part import (
+    Json,
+    Kept,
+    Media,
+    Message,
+    Part,
+    Reasoning,
+    Rest,
+    Role,
+    Text,
+    ToolCall,
+    ToolResult,
+)
+
+MORE: Final = "more"  # form of a message that stood in the same turn as the one before it
+INLINE: Final = "inline"  # form of system text that stood among the messages
+ADDITIONAL: Final = "additionalModelRequestFields"
+_ROLES: Final[dict[str, Role]] = {"user": "user", "assistant": "assistant", "system": "system"}
+_MODES: Final[dict[str, Literal["auto", "any", "one"]]] = {"auto": "auto", "any": "any", "tool": "one"}
+
+
+def read_ask(body: bytes, *, model: str = "", stream: bool = False) -> Ask:
+    """Decode a request. Raises Error (invalid_json, invalid_field)."""
+    try:
+        node = decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise Error("invalid_json", f"the body is not JSON: {error}", hint="send one JSON object") from error
+    if not isinstance(node, dict):
+        raise Error("invalid_json", f"the body is {_short(node)}", hint="send one JSON object")
+    try:
+        return _ask(node, model, stream=stream)
+    except RecursionError as error:
+        raise Error("invalid_json", "the body is nested too deeply", hint="nest less deeply") from error
+    except Bad as bad:
+        text = f"{bad.where} is {_short(bad.value)}"
+        raise Error("invalid_field", text, hint=f"{bad.where} wants {bad.want}") from bad
+
+
+def _ask(node: Node, model: str, *, stream: bool) -> Ask:
+    rest: Rest = dict(node)
+    messages = _system(rest)
+    if rest.get("messages") is not None:
+        messages += _messages(rest.pop("messages"))
+    elif "messages" not in node:
+        note(rest, "\0messages=none")  # a prompt of the vendor's prompt management has its own
+    ask = Ask(spoken=NAME, messages=messages, model=model, stream=stream, rest=rest)
+    _limits(ask, rest)
+    _tools(ask, rest)
+    more, config = _taken(rest, ADDITIONAL), _taken(rest, "outputConfig")
+    said_more, said_config = dict(more or {}), dict(config or {})
+    if more is not None:
+        top_k = more.get("top_k")
+        if type(top_k) is int:
+            ask.top_k = top_k
+            del more["top_k"]
+    ask.thinking = thinking.read({} if more is None else more, {} if config is None else config)
+    if config is not None:
+        ask.output = _form(config)
+        leave(rest, "outputConfig", config, said_config)
+    if more is not None:
+        if more.get("output_config") == {} and said_more.get("output_config") != {}:
+            del more["output_config"]  # all that stood there is in the fields
+        leave(rest, ADDITIONAL, more, said_more)
+    ask.pins = _pins(messages)
+    return ask
+
+
+def _taken(rest: Rest, name: str) -> Node | None:
+    """A copy of an object, taken out of rest; None where it is not there (null stays in rest). Raises Bad."""
+    said = rest.get(name)
+    if said is None:
+        return None
+    if not isinstance(said, dict):
+        raise Bad(name, said, "an object")
+    del rest[name]
+    return dict(said)
+
+
+def _system(rest: Rest) -> list[Message]:
+    said = rest.get("system")
+    if said is None:
+        return []
+    del rest["system"]
+    try:
+        parts = parts_of(said)
+    except Bad as bad:
+        raise bad.within("system") from None
+    if not parts:
+        note(rest, "system", [])
+        return []
+    return [Message(role="system", parts=_only(parts, said, Text))]
+
+
+def _messages(said: Json) -> list[Message]:
+    found: list[Message] = []
+    if not isinstance(said, list):
+        raise Bad("messages", said, "an array")
+    for at, node in enumerate(said):
+        try:
+            found += _message(object_of(node))
+        except Bad as bad:
+            raise bad.within(f"messages[{at}]") from None
+    return found
+
+
+def _message(node: Node) -> list[Message]:
+    word = need_text(node, "role")
+    role = _ROLES.get(word)
+    if role is None:
+        raise Bad("role", word, "user, assistant or system")
+    rest = {key: value for key, value in node.items() if key not in {"role", "content"}} if len(node) > 2 else {}
+    content = node.get("content")
+    try:
+        parts = parts_of(content)
+    except Bad as bad:
+        raise bad.within("content") from None
+    if role == "user":
+        return _split(_only(parts, content, Text, Media, ToolResult), rest)
+    if role == "system":
+        return [Message(role=role, parts=_only(parts, content, Text), form=INLINE, rest=rest)]
+    parts = _only(parts, content, Text, Media, ToolCall, Reasoning)
+    return [Message(role=role, parts=parts, rest=rest)]
+
+
+def _only(parts: list[Part], content: Json, *kinds: type) -> list[Part]:
+    """Blocks out of their place are kept as they are: the vendor says what it makes of them."""
+    for at, (part, node) in enumerate(zip(parts, list_of(content), strict=True)):
+        if not isinstance(part, (*kinds, Kept)):
+            parts[at] = Kept(what=next(iter(object_of(node))), value=node)
+    return parts
+
+
+def _split(parts: list[Part], rest: Rest) -> list[Message]:
+    """A user's turn, cut where results of tools begin and end."""
+    found: list[Message] = []
+    for part in parts:
+        role: Role = "tool" if isinstance(part, ToolResult) else "user"
+        if found and found[-1].role == role:
+            found[-1].parts.append(part)
+        else:
+            found.append(Message(role=role, parts=[part], form=MORE if found else "", rest={} if found else rest))
+    return found or [Message(role="user", parts=[], rest=rest)]
+
+
+def _limits(ask: Ask, rest: Rest) -> None:
+    left = _taken(rest, "inferenceConfig")
+    if left is None:
+        return
+    said = dict(left)
+    try:
+        limit, stop = left.get("maxTokens"), left.get("stopSequences")
+        if limit is not None:
+            if type(limit) is not int:
+                raise Bad("maxTokens", limit, "a whole number")
+            ask.max_output = limit
+            del left["maxTokens"]
+        ask.temperature, ask.top_p = _number(left, "temperature"), _number(left, "topP")
+        if stop is not None and stop != []:
+            words = [word for word in stop if isinstance(word, str)] if isinstance(stop, list) else []
+            if not isinstance(stop, list) or len(words) < len(stop):
+                raise Bad("stopSequences", stop, "an array of strings")
+            ask.stop = words
+            del left["stopSequences"]
+    except Bad as bad:
+        raise bad.within("inferenceConfig") from None
+    leave(rest, "inferenceConfig", left, said)
+
+
+def _tools(ask: Ask, rest: Rest) -> None:
+    left = _taken(rest, "toolConfig")
+    if left is None:
+        return
+    said = dict(left)
+    tools = left.get("tools")
+    at = -1
+    try:
+        if tools is not None and tools != []:
+            ask.tools = []
+            for at, node in enumerate(list_of(tools)):  # noqa: B007 - where it failed
+                ask.tools.append(_tool(object_of(node)))
+            del left["tools"]
+    except Bad as bad:
+        raise bad.within("toolConfig.tools" if at < 0 else f"toolConfig.tools[{at}]") from None
+    choice = left.get("toolChoice")
+    if isinstance(choice, dict) and len(choice) == 1:
+        word, inner = next(iter(choice.items()))
+        mode = _MODES.get(word)
+        if mode is not None and isinstance(inner, dict) and (mode != "one" or isinstance(inner.get("name"), str)):
+            ask.tool_choice = ToolChoice(mode=mode, rest={key: value for key, value in inner.items() if key != "name"})
+            if mode == "one":
+                ask.tool_choice.names = [str(inner["name"])]
+            elif "name" in inner:
+                ask.tool_choice.rest = dict(inner)
+            del left["toolChoice"]
+    leave(rest, "toolConfig", left, said)
+
+
+def _tool(node: Node) -> Tool | HostedTool:
+    inner = node.get("toolSpec")
+    if len(node) != 1 or inner is None:
+        return HostedTool(what=next(iter(node), "tool"), value=node)
+    spec = object_of(inner)
+    rest = {key: value for key, value in spec.items() if key != "name"}
+    tool = Tool(name=need_text(spec, "name"), description=take_text(rest, "description"), rest=rest)
+    schema = rest.get("inputSchema")
+    if isinstance(schema, dict) and len(schema) == 1 and schema.get("json") is not None:
+        tool.parameters = schema["json"]
+        del rest["inputSchema"]
+    if isinstance(rest.get("strict"), bool):
+        tool.strict = bool(rest.pop("strict"))
+    return tool
+
+
+def _form(config: Node) -> OutputForm | None:
+    """outputConfig.textFormat, taken out where it is all known. The schema is JSON in a string there."""
+    said = config.get("textFormat")
+    structure = said.get("structure") if isinstance(said, dict) else None
+    inner = structure.get("jsonSchema") if isinstance(structure, dict) else None
+    if not isinstance(said, dict) or not isinstance(structure, dict) or not isinstance(inner, dict):
+        return None
+    text = inner.get("schema")
+    if said.get("type") != "json_schema" or len(said) != 2 or len(structure) != 1 or not isinstance(text, str):
+        return None
+    try:
+        schema = decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    rest = {key: value for key, value in inner.items() if key != "schema"}
+    form = OutputForm(kind="schema", name=take_text(rest, "name"), schema=schema, rest=rest)
+    form.description = take_text(rest, "description")
+    if encode(schema).decode() != text:
+        note(rest, SCHEMA, text)
+    del config["textFormat"]
+    return form
+
+
+def _number(left: Node, key: str) -> float | None:
+    value = left.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Bad(key, value, "a number")
+    del left[key]
+    return value
+
+
+def _pins(messages: list[Message]) -> list[Pin]:
+    """What of the conversation only its provider can read."""
+    found: list[Pin] = []
+    for message in messages:
+        for part in message.parts:
+            pieces = part.parts if isinstance(part, ToolResult) else [part]
+            found += [Pin(what="s3", value=one.file_id) for one in pieces if isinstance(one, Media) and one.file_id]
+            if isinstance(part, Reasoning) and (part.signature or part.sealed):
+                found.append(Pin(what="thinking", value=part.signature or part.sealed))
+    return found
+
+
+def _short(value: object) -> str:
+    try:
+        text = encode(value).decode()
+    except (TypeError, ValueError, RecursionError):
+        text = type(value).__name__
+    return text if len(text) <= 80 else f"{text[:77]}..."
