@@ -134,7 +134,8 @@ class AttemptRecord(msgspec.Struct, frozen=True, array_like=True):
     """One try at one target: started_us after the decision, durations in microseconds, -1 where it did not happen.
 
     failure is empty for a success; skipped names the Drop reason where the attempt was passed over without a call.
-    billing is how sure the token counts are: exact, estimated or bounded.
+    billing is how sure the token counts are: exact, estimated or bounded. lost names what a translation to the target's
+    dialect could not carry, in the caller's words.
     """
 
     target: str
@@ -150,6 +151,7 @@ class AttemptRecord(msgspec.Struct, frozen=True, array_like=True):
     cost_usd_e6: int = 0
     billing: str = "exact"
     model: str = ""
+    lost: tuple[str, ...] = ()
 
 
 class Usage(msgspec.Struct, frozen=True, array_like=True):

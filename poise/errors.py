@@ -42,6 +42,7 @@ class Failure(StrEnum):
     CONTENT_FILTER = "content_filter"
     BAD_REQUEST = "bad_request"
     TOO_LARGE = "too_large"
+    NOT_CARRIED = "not_carried"
     TIMEOUT = "timeout"
     CONNECT = "connect"
     TLS = "tls"
@@ -72,6 +73,7 @@ FAILURES: dict[Failure, FailureFacts] = {
     Failure.CONTENT_FILTER: FailureFacts(Blame.CALLER, Again.NO, 400),
     Failure.BAD_REQUEST: FailureFacts(Blame.CALLER, Again.NO, 400),
     Failure.TOO_LARGE: FailureFacts(Blame.CALLER, Again.ELSEWHERE, 413),
+    Failure.NOT_CARRIED: FailureFacts(Blame.CALLER, Again.ELSEWHERE, 400),
     Failure.TIMEOUT: FailureFacts(Blame.TARGET, Again.ELSEWHERE, 504),
     Failure.CONNECT: FailureFacts(Blame.TARGET, Again.ELSEWHERE, 502),
     Failure.TLS: FailureFacts(Blame.TARGET, Again.ELSEWHERE, 502),
@@ -121,6 +123,7 @@ CODES: dict[str, Code] = {
     "over_budget": Code(402, "budget_error"),
     "upstream_rate_limited": Code(429, "rate_limit_error"),
     "upstream_rejected": Code(400, _BAD),
+    "not_carried": Code(400, _BAD),
     "upstream_failed": Code(502, "upstream_error"),
     "upstream_timeout": Code(504, "timeout_error"),
     "stream_broken": Code(502, "upstream_error"),

@@ -23,6 +23,7 @@ from poise.wire.dialects import DIALECTS
 _MODELS: Final = b"/v1/models"
 _MODEL: Final = b"/v1/models/"
 _FORWARDED: Final = (b"openai-beta", b"idempotency-key", b"traceparent", b"tracestate")
+_YES: Final = (b"true", b"1", b"yes")
 _PRIORITIES: Final = ("interactive", "standard", "background")
 _UNITS_US: Final = {"us": 1, "ms": 1000, "s": 1_000_000, "m": 60_000_000}
 MAX_FACT_CHARS: Final = 256
@@ -154,6 +155,7 @@ class Front:
         deadline_us = policy.objective.deadline_us
         if message.marked and (said := message.headers.get(b"x-poise-deadline")) is not None:
             deadline_us = min(deadline_us, duration_us(said, "x-poise-deadline"))
+        call.strict = message.marked and message.headers.get(b"x-poise-strict", b"false").lower() in _YES
         facts = self._facts(message, call, route, grant.name, scope)
         return Request(
             reply.decision, call, facts, route, dialect, arrived_us, arrived_us + deadline_us, message.forward

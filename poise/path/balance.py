@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 
+from poise.errors import AttemptFailed, Failure
 from poise.path.gate import Gate
 from poise.path.service import Answered, Attempt, Dispatch, Service
 
@@ -18,12 +19,17 @@ class Balance:
         self._below = below.__call__  # bound once: calling an object looks its method up each time
 
     def __call__(self, attempt: Attempt, gate: Gate, /) -> Coroutine[object, None, Answered]:
-        """Raises AttemptFailed."""
+        """Raises AttemptFailed: NOT_CARRIED where the caller is strict and a translation would lose something."""
         request = attempt.plan.request
         lane = attempt.lane
         call = request.call
         tongue = lane.tongues[request.dialect.name]
+        call.begin()
         body = tongue.dialect.upstream_body(call, lane.target)
+        lost = call.lost
+        if lost is not None and lost.count and call.strict:
+            what = f"{tongue.dialect.name} cannot carry {', '.join(lost.told())}"
+            raise AttemptFailed(Failure.NOT_CARRIED, what)
         # x-client-request-id is OpenAI's own header for this: it names the attempt in the vendor's log as in ours.
         data = b"%sx-client-request-id: d-%016x.%d\r\n%scontent-length: %d\r\n\r\n%s" % (
             tongue.heads[(call.surface, call.stream)],

@@ -137,18 +137,19 @@ class Exchange:
 
     def _tick_stream(self, now_us: int, elsewhere: bool) -> None:
         timers = self.dispatch.attempt.plan.request.route.policy.timers
+        lane = self.dispatch.lane
         if self.gate.sink.paused:
             self.quiet_us = now_us  # the client's silence, not the upstream's
         silent_us = now_us - self.quiet_us
         waited_us = now_us - self.sent_us
         if self.sink is not None:
-            if silent_us >= timers.stall_us:
+            if silent_us >= max(timers.stall_us, lane.stall_us):
                 self._end(AttemptFailed(Failure.STALLED, f"nothing for {silent_us / 1e6:.1f} s", status=self.status))
                 return
         elif not self.status and waited_us >= timers.headers_us:
             self._end(AttemptFailed(Failure.TIMEOUT, f"no answer within {waited_us / 1e6:.1f} s"))
             return
-        elif elsewhere and waited_us >= timers.first_token_us:
+        elif elsewhere and waited_us >= max(timers.first_token_us, lane.first_token_us):
             self._end(AttemptFailed(Failure.TIMEOUT, f"no token within {waited_us / 1e6:.1f} s", status=self.status))
             return
         self.gate.tick(now_us, silent=self.sink is None or silent_us > 0)

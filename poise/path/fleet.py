@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import UnsetType
+
 from poise.clock import Clock
 from poise.errors import FAILURES, AttemptFailed, Blame
 from poise.path.upstream import Pool
@@ -37,7 +39,8 @@ class Tongue:
 class Lane:
     """One target as this worker sees it. One owner: the worker's event loop.
 
-    tongues are by the caller's dialect; secret is redacted from what upstreams say.
+    tongues are by the caller's dialect; secret is redacted from what upstreams say. first_token_us and stall_us are how
+    long it may be silent at least, whatever the policy's timers say.
     """
 
     __slots__ = (
@@ -46,12 +49,14 @@ class Lane:
         "_theirs",
         "_total",
         "first_token",
+        "first_token_us",
         "health",
         "in_flight",
         "others_in_flight",
         "poise_head",
         "pool",
         "secret",
+        "stall_us",
         "target",
         "tongues",
         "total",
@@ -61,6 +66,9 @@ class Lane:
         self.target = target
         self.pool = pool
         self.tongues = tongues
+        patience = target.patience
+        self.first_token_us = 0 if isinstance(patience, UnsetType) else patience.first_token_us
+        self.stall_us = 0 if isinstance(patience, UnsetType) else patience.stall_us
         self.secret = secret
         self.poise_head = b"x-poise-target: " + target.id.encode() + b"\r\n"
         self.in_flight = 0

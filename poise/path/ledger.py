@@ -49,6 +49,7 @@ def answered_record(attempt: Attempt, answered: Answered) -> AttemptRecord:
         cost_usd_e6(request.route.option(attempt.candidate), attempt.lane.target.price, usage),
         billing,
         answered.model,
+        lost_of(attempt),
     )
 
 
@@ -74,7 +75,14 @@ def failed_record(attempt: Attempt, failure: AttemptFailed | None, now_us: int) 
         cost_usd_e6(request.route.option(attempt.candidate), attempt.lane.target.price, usage),
         billing,
         attempt.model,
+        lost_of(attempt),
     )
+
+
+def lost_of(attempt: Attempt) -> tuple[str, ...]:
+    """What the last translation of the call could not carry, for the record."""
+    lost = attempt.plan.request.call.lost
+    return lost.told() if lost is not None and lost.count else ()
 
 
 def _begun(attempt: Attempt, failure: AttemptFailed | None) -> tuple[Usage, str]:

@@ -116,6 +116,9 @@ class Recover:
         facts = FAILURES[last.failure]
         text = shown(last, lane)
         if facts.blame is Blame.CALLER:
+            if last.failure is Failure.NOT_CARRIED:
+                hint = "leave it out, name a model that speaks your dialect, or do not send x-poise-strict"
+                return Error("not_carried", text, hint=hint)
             status = last.status if 400 <= last.status < 500 else facts.status
             return Error("upstream_rejected", text, status=status, vendor_code=last.code)
         said = f"status {last.status}, " if last.status else ""

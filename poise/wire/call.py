@@ -18,7 +18,8 @@ class Call:
 
     asks_usage: the client wants the usage chunk. choices is how many answers are asked for at once (``n``). ask is the
     whole call as the conversation in the middle, None until it has to be translated; lost what the last translation
-    could not carry. The remaining fields are what ``poise.request.Facts`` says of the same names.
+    could not carry; strict: rather refuse than lose something there. The remaining fields are what
+    ``poise.request.Facts`` says of the same names.
     """
 
     stream: bool = False
@@ -30,6 +31,7 @@ class Call:
     json_output: bool = False
     user: str = ""
     choices: int = 1
+    strict: bool = False
 
     def __init__(self, surface: str, fields: dict[str, msgspec.Raw], model: str) -> None:
         self.surface = surface
@@ -37,6 +39,10 @@ class Call:
         self.model = model
         self.ask: Ask | None = None
         self.lost: Lost | None = None
+
+    def begin(self) -> None:
+        """Another target is asked: what the last translation lost does not count."""
+        self.lost = None
 
 
 class Answer:

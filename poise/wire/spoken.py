@@ -119,7 +119,7 @@ class Interpreter:
 
     def read_answer(self, call: Call, body: bytes) -> Answer:
         answer = self._back_codec.read_answer(body)
-        lost = Lost()
+        lost = call.lost = call.lost or Lost()
         written = self._front_codec.write_answer(answer, lost, self.ask(call))
         return Answer(answer.model, brief(answer.usage) if answer.usage is not None else None, written)
 

@@ -271,7 +271,7 @@ class World:
         heads = {("chat", streams): b"POST /v1/chat/completions HTTP/1.1\r\n" for streams in (False, True)}
         tongues = {"openai": Tongue(OpenAI(), heads)}
         self.lanes = tuple(
-            Lane(t, pool, tongues, "sk-secret", self.clock) for t, pool in zip(targets, pools, strict=True)
+            Lane(t, pool, dict(tongues), "sk-secret", self.clock) for t, pool in zip(targets, pools, strict=True)
         )
         self.route = Route(prepare(self.policy), self.lanes)
         self.stack: Stack = stack(self.recorder, self.clock)

@@ -39,7 +39,7 @@ def test_no_price_at_all_costs_nothing_that_is_known() -> None:
 
 
 def test_thought_that_is_counted_beside_the_answer_is_charged() -> None:
-    """xAI's total is the prompt, the answer and the thought."""
+    """At xAI the total is the prompt, the answer and the thought."""
     usage = read_usage(
         b'{"prompt_tokens":10,"completion_tokens":5,"total_tokens":115,"completion_tokens_details":{"reasoning_tokens":100}}'
     )

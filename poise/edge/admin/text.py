@@ -184,6 +184,8 @@ def _attempt(attempt: Json) -> str:
     said.append(f"status {attempt['status']}" if attempt["status"] else "no status")
     if attempt["failure"]:
         said.append(f"{attempt['failure']}: {safe(attempt['detail'])}" if attempt["detail"] else attempt["failure"])
+    if attempt["lost"]:
+        said.append("not carried: " + "; ".join(safe(one) for one in attempt["lost"]))
     return ", ".join(said)
 
 

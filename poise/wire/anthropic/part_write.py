@@ -129,7 +129,7 @@ def arguments_of(part: ToolCall) -> Json:
     if not part.arguments:
         return {}
     try:
-        return decode(part.arguments)  # type: ignore[no-any-return]
+        return decode(part.arguments)  # type: ignore[no-any-return]  # msgspec decodes to Any without a type
     except (msgspec.DecodeError, RecursionError):
         return {"input": part.arguments}
 

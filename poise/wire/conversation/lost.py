@@ -46,6 +46,10 @@ class Lost:
                 if name != FORMAL and name not in harmless and value not in (None, "", [], {}):
                     self.add(f"{where}.{name}" if where else str(name), "has no counterpart there")
 
+    def told(self) -> tuple[str, ...]:
+        """The losses for a record: where each stood and what it was."""
+        return tuple(f"{loss.where}: {loss.what}"[:120] for loss in self.losses[:MAX_SHOWN])
+
     def line(self) -> bytes:
         """The losses as the value of a header: where each stood, the rest counted."""
         shown = [loss.where.encode("ascii", "backslashreplace")[:64] for loss in self.losses[:MAX_SHOWN]]

@@ -293,17 +293,17 @@ _DELTAS: Final = {
 }
 _TEXT_DONE: Final = {name.replace(".delta", ".done"): kind for name, (kind, _) in _DELTAS.items()}
 _HANDLERS: Final[dict[str, Callable[[Reader, Object, list[Event]], None]]] = {
-    "response.created": Reader._started,  # noqa: SLF001 - this table is part of the class
-    "response.in_progress": Reader._started,  # noqa: SLF001
-    "response.output_item.added": Reader._item_added,  # noqa: SLF001
-    "response.output_item.done": Reader._item_done,  # noqa: SLF001
-    "response.content_part.added": Reader._part_added,  # noqa: SLF001
-    "response.content_part.done": Reader._part_done,  # noqa: SLF001
-    "response.reasoning_summary_part.added": Reader._part_added,  # noqa: SLF001
-    "response.output_text.annotation.added": Reader._cited,  # noqa: SLF001
-    "response.completed": Reader._finished,  # noqa: SLF001
-    "response.incomplete": Reader._finished,  # noqa: SLF001
-    "response.failed": Reader._finished,  # noqa: SLF001
-    "error": Reader._error,  # noqa: SLF001
-    **dict.fromkeys(_TEXT_DONE, Reader._text_done),  # noqa: SLF001
+    "response.created": Reader._started,  # noqa: SLF001  # this table is part of the class
+    "response.in_progress": Reader._started,  # noqa: SLF001  # as above
+    "response.output_item.added": Reader._item_added,  # noqa: SLF001  # as above
+    "response.output_item.done": Reader._item_done,  # noqa: SLF001  # as above
+    "response.content_part.added": Reader._part_added,  # noqa: SLF001  # as above
+    "response.content_part.done": Reader._part_done,  # noqa: SLF001  # as above
+    "response.reasoning_summary_part.added": Reader._part_added,  # noqa: SLF001  # as above
+    "response.output_text.annotation.added": Reader._cited,  # noqa: SLF001  # as above
+    "response.completed": Reader._finished,  # noqa: SLF001  # as above
+    "response.incomplete": Reader._finished,  # noqa: SLF001  # as above
+    "response.failed": Reader._finished,  # noqa: SLF001  # as above
+    "error": Reader._error,  # noqa: SLF001  # as above
+    **dict.fromkeys(_TEXT_DONE, Reader._text_done),  # noqa: SLF001  # as above
 }

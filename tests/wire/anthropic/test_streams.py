@@ -181,9 +181,9 @@ def test_nothing_that_broke_off_looks_complete() -> None:
 
 def test_only_what_was_read_from_this_dialect_is_said_again_as_it_was() -> None:
     value = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {"query": "q"}}
-    kept: list[Event] = [Open(0, Kept(what="server_tool_use", value=value)), Close(0), Done()]  # type: ignore[arg-type]
+    kept: list[Event] = [Open(0, Kept(what="server_tool_use", value=value)), Close(0), Done()]  # type: ignore[arg-type]  # a dict of str is JSON
 
-    assert [Kept(what="server_tool_use", value=value)] == again(Start("m", spoken="anthropic"), *kept).choices[0].parts  # type: ignore[arg-type]
+    assert [Kept(what="server_tool_use", value=value)] == again(Start("m", spoken="anthropic"), *kept).choices[0].parts  # type: ignore[arg-type]  # a dict of str is JSON
     assert [] == again(Start("m"), *kept).choices[0].parts
     assert [] == again(Start("m", spoken="responses"), *kept).choices[0].parts
 

@@ -79,7 +79,7 @@ def test_answers_written_again_are_equal(endpoint: str) -> None:
 
         assert said == written, row["id"]
         assert [] == lost.losses, row["id"]
-    print(f"{endpoint}: {seen} whole answers")  # noqa: T201
+    print(f"{endpoint}: {seen} whole answers")  # noqa: T201  # the table of the run
     assert seen >= COUNTS[endpoint][1]
 
 

@@ -1,0 +1,75 @@
+"""What a translation cannot carry is said: on the record, or, to a caller who is strict, before anything is sent."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from poise.decision import OutcomeKind
+from poise.errors import Error
+from poise.path.fleet import Tongue
+from poise.wire.conversation.codec import Manner
+from poise.wire.dialects import between
+from tests.path.fakes import ANSWER, FakePool, FakeSink, World, whole
+
+BODY = b'{"model":"w","messages":[{"role":"user","content":"hi"}],"logit_bias":{"50256":-100}}'
+MESSAGE = (
+    b'{"id":"m","type":"message","role":"assistant","model":"c","content":[{"type":"text","text":"hello"}],'
+    b'"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":3,"output_tokens":1}}'
+)
+
+
+def _abroad(world: World, index: int) -> None:
+    """Let a target speak Anthropic's dialect."""
+    heads = {("chat", streams): b"POST /v1/messages HTTP/1.1\r\n" for streams in (False, True)}
+    world.lanes[index].tongues["openai"] = Tongue(between("openai", "anthropic", Manner()), heads, b"application/json")
+
+
+def test_a_loss_is_on_the_record_and_in_a_header() -> None:
+    world, sink = World(FakePool(whole(body=MESSAGE))), FakeSink()
+    _abroad(world, 0)
+    outcome = asyncio.run(world.ask_for(world.request(body=BODY), sink))
+
+    assert OutcomeKind.COMPLETED == outcome.kind
+    assert b"x-poise-lost: logit_bias\r\n" in sink.headers
+    assert b'"content":"hello"' in sink.body
+    assert [True] == ["logit_bias" in told for told in world.outcome().attempts[0].lost]
+
+
+def test_a_strict_caller_is_refused_before_anything_is_sent() -> None:
+    """With the field's name, and the target's health untouched."""
+    world, sink = World(FakePool(whole(body=MESSAGE))), FakeSink()
+    _abroad(world, 0)
+    request = world.request(body=BODY)
+    request.call.strict = True
+    with pytest.raises(Error, match="logit_bias") as caught:
+        asyncio.run(world.ask_for(request, sink))
+
+    assert ("not_carried", 400) == (caught.value.code, caught.value.status)
+    assert [] == world.pools[0].connections
+    assert 0 == world.lanes[0].health.evidence
+
+
+def test_a_strict_caller_is_served_where_nothing_is_lost() -> None:
+    """The next candidate speaks the caller's dialect."""
+    world, sink = World(FakePool(whole(body=MESSAGE)), FakePool(whole())), FakeSink()
+    _abroad(world, 0)
+    request = world.request(body=BODY)
+    request.call.strict = True
+    asyncio.run(world.ask_for(request, sink))
+
+    assert ANSWER == sink.body
+    assert b"x-poise-lost" not in sink.headers
+    assert () == world.outcome().attempts[1].lost
+
+
+def test_a_call_that_loses_nothing_is_translated_for_the_strict_too() -> None:
+    world, sink = World(FakePool(whole(body=MESSAGE))), FakeSink()
+    _abroad(world, 0)
+    request = world.request(body=b'{"model":"w","messages":[{"role":"user","content":"hi"}]}')
+    request.call.strict = True
+    asyncio.run(world.ask_for(request, sink))
+
+    assert b'"content":"hello"' in sink.body
+    assert b"x-poise-lost" not in sink.headers
