@@ -80,6 +80,8 @@ class Front:
         if message.method == b"GET":
             self._list_models(message, reply, grant)
             return None
+        door = message.door
+        reply.silent = door is not None and door.dialect == "gemini-array"
         return self._serve(self._request(message, reply, grant), reply)
 
     def error_body(self, error: Error, decision: str, path: bytes) -> bytes:
@@ -226,8 +228,8 @@ class Front:
 
 
 def dialect_at(path: bytes) -> Dialect:
-    """The dialect spoken at a path; OpenAI's where there is no door."""
-    door = door_at(path, b"")
+    """The dialect spoken at a path, with or without its query; OpenAI's where there is no door."""
+    door = door_at(path.partition(b"?")[0], path)
     return DIALECTS["openai" if door is None else door.dialect]
 
 

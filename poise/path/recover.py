@@ -120,7 +120,9 @@ class Recover:
                 hint = "leave it out, name a model that speaks your dialect, or do not send x-poise-strict"
                 return Error("not_carried", text, hint=hint)
             status = last.status if 400 <= last.status < 500 else facts.status
-            return Error("upstream_rejected", text, status=status, vendor_code=last.code)
+            # The one code that clients act on (they shorten the conversation); few vendors call it that.
+            code = "context_length_exceeded" if last.failure is Failure.CONTEXT_LENGTH else last.code
+            return Error("upstream_rejected", text, status=status, vendor_code=code)
         said = f"status {last.status}, " if last.status else ""
         text = f"all attempts failed ({len(tried)}), the last at {lane.target.id}: {said}{text}"
         if last.failure is Failure.RATE:

@@ -33,12 +33,15 @@ class _GeminiArray(Gemini):
 
 
 def _responses_event(error: Error, decision: str) -> bytes:
+    """The event as it is documented, and beside it the object on which OpenAI's clients raise."""
+    inner = msgspec.json.decode(openai_failure.body(error, decision))["error"]
     shown = {
         "type": "error",
-        "code": error.vendor_code or error.code,
-        "message": f"{error.text}. Decision: {decision}" if decision else error.text,
+        "code": inner["code"],
+        "message": inner["message"],
         "param": None,
         "sequence_number": 0,
+        "error": inner,
     }
     return b"event: error\ndata: " + msgspec.json.encode(shown) + b"\n\n"
 
@@ -48,6 +51,11 @@ def _always(path: bytes) -> Callable[[str, bool], bytes]:
         return path
 
     return same
+
+
+def _array_event(error: Error, decision: str) -> bytes:
+    """The last element of an array that has begun, and its end."""
+    return b",\r\n" + gemini_failure.error_body(error, decision) + b"]"
 
 
 _GEMINI_ERRORS: Final = Errors(gemini_failure.read, gemini_failure.error_body, gemini_failure.error_event)
@@ -80,7 +88,9 @@ DIALECTS: Final[dict[str, Dialect]] = {
         _always(b"/v1/messages"),
     ),
     "gemini": Spoken(CODECS["gemini"], GEMINI, _GEMINI_ERRORS, _gemini_path),
-    "gemini-array": Spoken(CODECS["gemini-array"], GEMINI, _GEMINI_ERRORS, _gemini_path, name="gemini-array"),
+    "gemini-array": Spoken(
+        CODECS["gemini-array"], GEMINI, _GEMINI_ERRORS._replace(event=_array_event), _gemini_path, name="gemini-array"
+    ),
 }
 # What clients of a dialect are sent: whole answers are JSON in each.
 STREAM_KINDS: Final = {"gemini-array": b"application/json"}

@@ -17,6 +17,7 @@ from poise.wire.body import encode
 from poise.wire.call import Answer, Call, Dialect, StreamReader
 from poise.wire.conversation.ask import Ask
 from poise.wire.conversation.codec import Codec, Manner
+from poise.wire.conversation.joined import joined
 from poise.wire.conversation.lost import Lost
 from poise.wire.interpret import Translating, Verbatim, brief
 from poise.wire.skim import Shape, skim
@@ -100,7 +101,8 @@ class Interpreter:
         """The call as the conversation in the middle; read once, however many targets are tried."""
         ask = call.ask
         if ask is None:
-            ask = call.ask = self._front_codec.read_ask(encode(call.fields), model=call.model, stream=call.stream)
+            ask = self._front_codec.read_ask(encode(call.fields), model=call.model, stream=call.stream)
+            ask = call.ask = joined(ask, pieces=ask.spoken == "gemini")
         return ask
 
     def asked(self, call: Call, target: Target) -> Asked:

@@ -32,6 +32,7 @@ class Reply:
         "keep_alive",
         "paused",
         "sent",
+        "silent",
         "started",
         "task",
     )
@@ -45,6 +46,7 @@ class Reply:
         self.keep_alive = keep_alive
         self.started = False
         self.done = False
+        self.silent = False  # the answer's form has no place for a comment
         self.cut = False  # ended by the server's own drain, not by the client
         self.paused = connection.paused
         self.sent = 0
@@ -94,6 +96,8 @@ class Reply:
 
     def comment(self) -> None:
         """A keep-alive comment; opens the stream where nothing went out yet."""
+        if self.silent:
+            return
         self.start(200, b"")
         self.write(_KEEPALIVE)
 

@@ -38,7 +38,7 @@ class Front(Protocol):
         """An error in the caller's dialect."""
 
     def error_event(self, error: Error, decision: str, path: bytes) -> bytes:
-        """An error inside a stream."""
+        """An error inside a stream. Here path has its query: how a stream is framed may stand there."""
 
     def turned_away(self, error: Error, decision: int) -> None:
         """Keep the record of a request that was refused before a decision."""
@@ -145,7 +145,7 @@ class Server:
         except Exception:
             log.exception("a request failed inside the gateway", extra={"decision": show_id(reply.decision)})
             self.release(message)
-            self.refuse(Error("internal", "the gateway failed", hint="see its log"), reply, message.path)
+            self.refuse(Error("internal", "the gateway failed", hint="see its log"), reply, _target(message))
             return
         if work is None:
             self.release(message)
@@ -194,17 +194,17 @@ class Server:
         try:
             await work
         except Error as error:
-            self.show(error, reply, message.path)
+            self.show(error, reply, _target(message))
         except asyncio.CancelledError:
             if not reply.cut:
                 self.count("client_gone")
             elif not reply.done:
                 reply.keep_alive = False
-                self.show(Error("draining", "this server is shutting down", hint="try again"), reply, message.path)
+                self.show(Error("draining", "this server is shutting down", hint="try again"), reply, _target(message))
         except Exception:
             log.exception("a request failed inside the gateway", extra={"decision": show_id(reply.decision)})
             if not reply.done:
-                self.show(Error("internal", "the gateway failed", hint="see its log"), reply, message.path)
+                self.show(Error("internal", "the gateway failed", hint="see its log"), reply, _target(message))
         finally:
             self.release(message)
             self.live.discard(reply)
@@ -250,3 +250,8 @@ def _one_less(held: dict[str, int], name: str) -> None:
         held[name] = left
     else:
         held.pop(name, None)
+
+
+def _target(message: Message) -> bytes:
+    """The path with its query."""
+    return message.path + b"".join(message.url.partition(b"?")[1:])

@@ -194,7 +194,7 @@ def _signature(part: Obj, at: Place) -> None:
         return
     called = part.get("functionCall")
     sealed = str(called.get("name")) if isinstance(called, dict) else ""
-    if not is_seal(text, sealed):
+    if not is_seal(base64.b64encode(plain).decode(), sealed):  # clients send it in the other alphabet, for URLs
         raise Wrong(at, "other", text="Thought signature is not valid.")
 
 

@@ -120,7 +120,10 @@ def _settled(waiting: list[str], results: list[str | None], at: int) -> None:
 
 def _user(asked: Asked, content: str | list[object], at: Place) -> None:
     """Tool results first, then what the user says beside them."""
+    result: str | None = None
+    called: list[str] = []
     if isinstance(content, list):
+        earlier = len(content)
         for number, block in enumerate(content):
             if isinstance(block, dict) and block.get("type") == "tool_result":
                 here = (*at, number)
@@ -130,10 +133,10 @@ def _user(asked: Asked, content: str | list[object], at: Place) -> None:
         content = [block for block in content if not (isinstance(block, dict) and block.get("type") == "tool_result")]
         if not content:
             return
-    result = asked.result
-    called = asked.called
+        if len(content) < earlier:
+            result, called = asked.result, asked.called
     asked.said(_words(asked, content, at, by="user"), by_user=True)
-    asked.result, asked.called = result, called if result is not None else []
+    asked.result, asked.called = result, called
 
 
 def _words(asked: Asked, content: object, at: Place, *, by: str = "system") -> str:

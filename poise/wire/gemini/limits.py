@@ -178,8 +178,11 @@ def _write_thinking(thinking: Thinking, ask: Ask, lost: Lost, manner: Manner, *,
         out["thinkingBudget"] = budget
     if effort is not None:
         out["thinkingLevel"] = effort
-    if thinking.shown is not None:
-        out["includeThoughts"] = thinking.shown
+    shown = thinking.shown
+    if shown is None and not own and budget != 0 and ask.spoken != "responses":
+        shown = True  # elsewhere thought is shown where there is some; here and in responses it must be asked for
+    if shown is not None:
+        out["includeThoughts"] = shown
     return out
 
 
