@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 MAX_EVENT_BYTES: Final = 1024 * 1024  # no vendor sends more in one event; a line without end must not fill the memory
+
+
+_EMPTY_LINE: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r|\n\r\n")
 
 
 class TooLong(ValueError):
@@ -80,14 +84,9 @@ def events_of(data: bytes) -> list[bytes]:
         return [part + b"\n\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
     found: list[bytes] = []
     start = 0
-    at = 0
-    while at < len(data):
-        size = _empty_line(data, at)
-        if size:
-            found.append(data[start : at + size])
-            start = at = at + size
-        else:
-            at += 1
+    for mark in _EMPTY_LINE.finditer(data):
+        found.append(data[start : mark.end()])
+        start = mark.end()
     if start < len(data):
         found.append(data[start:])
     return found
@@ -101,10 +100,3 @@ def data_of(event: bytes) -> bytes:
         line for line in event.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n") if line.startswith(b"data:")
     ]
     return b"\n".join(line[5:].removeprefix(b" ") for line in lines)
-
-
-def _empty_line(data: bytes, at: int) -> int:
-    for mark in (b"\r\n\r\n", b"\n\n", b"\r\r", b"\n\r\n"):
-        if data.startswith(mark, at):
-            return len(mark)
-    return 0
