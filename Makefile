@@ -13,9 +13,10 @@ UV := build/lock/bin/uv
 UV_VERSION := 0.13.9
 COMPILE := pip compile --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 --quiet
 SEEDS ?= 20
+MINUTES ?= 10
 ARGS ?=
 
-.PHONY: help demo test check check-install native bench sim docs lock format clean
+.PHONY: help demo test check check-install frameworks native bench sim fuzz docs lock format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -33,6 +34,9 @@ check: .venv/installed ## style, types, floors, sizes, habits, documents; all ar
 check-install: .venv/installed ## the size of the base install, in a fresh environment of its own
 	$(PY) -m checks.size_install
 
+frameworks: .venv/installed build/frameworks/installed ## LangChain, LlamaIndex and pydantic-ai through a gateway to every emulator
+	$(PY) -m checks.frameworks build/frameworks/bin/python
+
 native: .venv/installed ## compile the hot path into build/native; needs a C compiler
 	$(PY) -m checks.native
 
@@ -41,6 +45,9 @@ bench: .venv/installed ## the side-by-side measurements of README.md
 
 sim: .venv/installed ## rehearsals on virtual time: SEEDS=20
 	$(PY) -m poise.sim --seeds $(SEEDS) $(ARGS)
+
+fuzz: .venv/installed ## feed every parser what nobody would send: MINUTES=10, ARGS="--seed 1"
+	$(PY) -m tests.fuzz --minutes $(MINUTES) $(ARGS)
 
 docs: .venv/installed ## write the generated parts of the documents anew, then check them
 	$(PY) -m checks.docs --write
@@ -52,6 +59,7 @@ format: .venv/installed ## lay the code out as make check wants it
 lock: $(UV) ## compile requirements/*.txt anew, with hashes
 	$(UV) $(COMPILE) pyproject.toml -o requirements/base.txt
 	$(UV) $(COMPILE) pyproject.toml --group dev -o requirements/dev.txt
+	$(UV) $(COMPILE) requirements/frameworks.in -o requirements/frameworks.txt
 
 clean: ## remove everything that was made, the environment too
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -75,6 +83,11 @@ find_python = for python in python3.11 python3.12 python3.13 python3.14 python3;
 
 .venv/installed: .venv/locked pyproject.toml
 	$(PY) -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+build/frameworks/installed: requirements/frameworks.txt
+	@$(find_python); "$$python" -m venv build/frameworks
+	build/frameworks/bin/python -m pip install --quiet --require-hashes -r requirements/frameworks.txt
 	@touch $@
 
 $(UV):

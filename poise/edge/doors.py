@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Final, NamedTuple
-from urllib.parse import parse_qsl, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 
 class Door(NamedTuple):
@@ -18,13 +18,23 @@ class Door(NamedTuple):
 
 DOORS: Final[dict[bytes, Door]] = {
     b"/v1/chat/completions": Door("openai", "chat"),
-    b"/v1/embeddings": Door("openai", "embeddings"),
+    b"/v1/embeddings": Door("embeddings", "embeddings"),
     b"/v1/responses": Door("responses", "chat"),
     b"/v1/messages": Door("anthropic", "chat"),
+    b"/v1/messages/count_tokens": Door("anthropic-count", "count_tokens"),
 }
-_GEMINI: Final = re.compile(rb"/v1(?:beta|beta1)?/models/([^/]{1,512}):(generateContent|streamGenerateContent)")
+_GEMINI: Final = re.compile(rb"/v1(?:beta|beta1)?/models/([^/]{1,512}):([A-Za-z]{1,32})")
+_METHODS: Final = {
+    b"generateContent": Door("gemini", "chat"),
+    b"streamGenerateContent": Door("gemini-array", "chat", stream=True),
+    b"countTokens": Door("gemini-count", "countTokens"),
+    b"embedContent": Door("gemini-embed", "embeddings"),
+    b"batchEmbedContents": Door("gemini-embeds", "embeddings"),
+}
+_LISTED: Final = re.compile(rb"/(v1|v1beta|v1beta1)/models(?:/(.{1,512}))?")
 # Keys as the vendors' own clients send them. A bearer comes first: it is what Poise documents.
 KEY_HEADERS: Final = (b"x-api-key", b"x-goog-api-key", b"api-key")
+MAX_FIELDS: Final = 32  # of a query that are looked through for the key
 
 
 def door_at(path: bytes, url: bytes) -> Door | None:
@@ -33,13 +43,23 @@ def door_at(path: bytes, url: bytes) -> Door | None:
     if door is not None:
         return door
     found = _GEMINI.fullmatch(path)
-    if found is None:
+    method = _METHODS.get(found[2]) if found is not None else None
+    if found is None or method is None:
         return None
     model = unquote_to_bytes(found[1]).decode("utf-8", "replace")
-    if found[2] == b"generateContent":
-        return Door("gemini", "chat", model)
-    framed = b"alt=sse" in url.partition(b"?")[2]
-    return Door("gemini" if framed else "gemini-array", "chat", model, stream=True)
+    framed = method.stream and b"alt=sse" in url.partition(b"?")[2]
+    return Door("gemini" if framed else method.dialect, method.surface, model, method.stream)
+
+
+def list_at(path: bytes, headers: dict[bytes, bytes]) -> tuple[str, str] | None:
+    """Where models are listed: in which dialect, and the one that is asked for ('' for all). None where they are not."""
+    found = _LISTED.fullmatch(path)
+    if found is None:
+        return None
+    name = unquote_to_bytes(found[2] or b"").decode("utf-8", "replace")
+    if found[1] != b"v1" or b"x-goog-api-key" in headers:
+        return "gemini", name
+    return ("anthropic" if b"anthropic-version" in headers else "openai"), name
 
 
 def key_in(headers: dict[bytes, bytes], url: bytes) -> bytes | None:
@@ -50,7 +70,9 @@ def key_in(headers: dict[bytes, bytes], url: bytes) -> bytes | None:
             return given.strip()
     query = url.partition(b"?")[2]
     if b"key=" in query:
-        for name, value in parse_qsl(query, keep_blank_values=False, max_num_fields=32):
-            if name == b"key":
-                return value
+        # Not parse_qsl: it raises for many fields, and for an escape that is no UTF-8 where it was given bytes.
+        for field in query.split(b"&", MAX_FIELDS)[:MAX_FIELDS]:
+            name, _, value = field.partition(b"=")
+            if value and unquote_to_bytes(name) == b"key":
+                return unquote_to_bytes(value.replace(b"+", b" "))
     return None

@@ -15,6 +15,8 @@ from poise.wire.call import Dialect
 from poise.wire.conversation.ask import Ask
 from poise.wire.conversation.codec import Codec, EventWriter, Manner
 from poise.wire.conversation.lost import Lost
+from poise.wire.counting import Counting
+from poise.wire.embed import BATCH, SINGLE, Embeddings
 from poise.wire.gemini import failure as gemini_failure
 from poise.wire.gemini.codec import Gemini
 from poise.wire.openai import OpenAI
@@ -66,6 +68,14 @@ def _gemini_path(model: str, stream: bool) -> bytes:
     return f"/models/{model}:{method}".encode("ascii", "backslashreplace")
 
 
+def embeddings(name: str, back: str) -> Dialect:
+    """Embeddings for a caller at the door of this name, at a target of back."""
+    front = DIALECTS["openai" if name == "embeddings" else "gemini"]
+    if front.name == back == "openai":
+        return OpenAI(failures.classify, name)
+    return Embeddings(name, front, DIALECTS[back])
+
+
 CODECS: Final[dict[str, Codec]] = {
     "openai": OpenAIChat(),
     "responses": Responses(),
@@ -92,6 +102,12 @@ DIALECTS: Final[dict[str, Dialect]] = {
         CODECS["gemini-array"], GEMINI, _GEMINI_ERRORS._replace(event=_array_event), _gemini_path, name="gemini-array"
     ),
 }
+# Doors of their own: surfaces that a dialect has beside its chat. CHATS are all others.
+CHATS: Final = tuple(CODECS)
+EMBEDS: Final = ("embeddings", SINGLE, BATCH)
+COUNTS: Final = {"anthropic-count": "anthropic", "gemini-count": "gemini"}
+DIALECTS.update({name: embeddings(name, "openai") for name in EMBEDS})
+DIALECTS.update({name: Counting(name, DIALECTS[chat]) for name, chat in COUNTS.items()})
 # What clients of a dialect are sent: whole answers are JSON in each.
 STREAM_KINDS: Final = {"gemini-array": b"application/json"}
 

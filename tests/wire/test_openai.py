@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from poise.decision import Usage
 from poise.wire.openai import OpenAI
+from poise.wire.openai.stream import ChatStream
 from poise.wire.sse import MAX_EVENT_BYTES, Splitter, TooLong, events_of, last_boundary
 
 STREAM = b'{"model":"m","messages":[],"stream":true}'
@@ -84,3 +85,12 @@ def test_an_event_without_end_is_refused_at_its_bound() -> None:
         splitter.feed(b"x")
     with pytest.raises(TooLong):
         Splitter().feed(b"x" * (MAX_EVENT_BYTES + 1))
+
+
+def test_an_event_that_is_no_utf_8_goes_on_as_it_came() -> None:
+    """The client's own parser sees what the vendor sent."""
+    event = b'data: {"model":"gpt\xe6","choices":[]}\n\n'
+
+    stream = ChatStream(injected=False)
+    assert event == stream.feed(event)
+    assert "" == stream.error

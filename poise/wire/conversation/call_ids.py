@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 from poise.wire.conversation.ask import Ask
@@ -14,30 +15,43 @@ class CallIds:
     shape makes of any id one that is taken there; count is how many calls came before.
     """
 
-    __slots__ = ("_count", "_shape", "_waiting")
+    __slots__ = ("_by_id", "_by_name", "_count", "_order", "_shape", "_waiting")
 
     def __init__(self, shape: Callable[[str], str] | None = None, count: int = 0) -> None:
         self._shape = shape
         self._count = count
-        self._waiting: list[tuple[str, str]] = []  # name and id of calls that have no result yet
+        # Ids of calls that have no result yet, by number; the others lead to the numbers, and may name calls that are
+        # answered. Looking through a list for each result would cost the square of their number.
+        self._waiting: dict[int, str] = {}
+        self._order: deque[int] = deque()
+        self._by_id: dict[str, list[int]] = {}
+        self._by_name: dict[str, deque[int]] = {}
 
     def of_call(self, call: ToolCall) -> str:
         """The id to write for a call."""
         id = self._shaped(call.id or f"call_poise_{self._count}")
+        number = self._count
         self._count += 1
-        self._waiting.append((call.name, id))
+        self._waiting[number] = id
+        self._order.append(number)
+        self._by_id.setdefault(id, []).append(number)
+        self._by_name.setdefault(call.name, deque()).append(number)
         return id
 
     def of_result(self, result: ToolResult) -> str:
         """The id to write for a result."""
-        waiting = self._waiting
         if result.call_id:
             id = self._shaped(result.call_id)
-            self._waiting = [one for one in waiting if one[1] != id]
+            for number in self._by_id.pop(id, ()):
+                self._waiting.pop(number, None)
             return id
-        at = next((n for n, one in enumerate(waiting) if one[0] == result.name), 0)
+        for numbers in (self._by_name.get(result.name), self._order):
+            while numbers:
+                found = self._waiting.pop(numbers.popleft(), None)
+                if found is not None:
+                    return found
         # One that answers no call that was made gets a name by which it can be refused.
-        return waiting.pop(at)[1] if waiting else self._shaped(f"call_poise_{self._count}")
+        return self._shaped(f"call_poise_{self._count}")
 
     def _shaped(self, id: str) -> str:
         return id if self._shape is None else self._shape(id)

@@ -17,10 +17,16 @@ _PATHS: Final = {"chat": b"/chat/completions", "embeddings": b"/embeddings"}
 
 
 class OpenAI:
-    """``poise.wire.call.Dialect`` for OpenAI chat completions and embeddings. read_failure says what an error answer means."""
+    """``poise.wire.call.Dialect`` for OpenAI chat completions and embeddings. read_failure says what an error answer means;
+    name is the door's.
+    """
 
-    def __init__(self, read_failure: Callable[[int, dict[bytes, bytes], bytes], AttemptFailed] = failure.read) -> None:
-        self.name = "openai"
+    def __init__(
+        self,
+        read_failure: Callable[[int, dict[bytes, bytes], bytes], AttemptFailed] = failure.read,
+        name: str = "openai",
+    ) -> None:
+        self.name = name
         self._failure = read_failure
         self._models: dict[str, msgspec.Raw] = {}
 

@@ -56,7 +56,7 @@ def read(surface: str, body: bytes) -> Call:
     # find, not in: bytes first try whether what is looked for is a number, and that costs an exception each time.
     if body.find(b'"type"') >= 0 and (b'"image_url"' in body or b'"input_audio"' in body or b'"file"' in body):
         _read_parts(call, bytes(content))
-    stream = fields.get("stream")
+    stream = fields.get("stream") if surface == "chat" else None
     if stream is not None and (said := bytes(stream)) != _FALSE and said != _NULL:
         if said != _TRUE:
             raise Error("invalid_field", f"stream is {_short(stream)}, not true or false", hint="send a JSON boolean")

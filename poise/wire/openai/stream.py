@@ -76,7 +76,7 @@ class ChatStream:
             return event
         try:
             chunk = _decode(data)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             return event  # not ours to judge: the client's own parser sees what the vendor sent
         if bytes(chunk.error) != b"null":
             self.error = bytes(chunk.error).decode(errors="replace")

@@ -110,9 +110,11 @@ class Reader:
 
     def _item_added(self, event: Object, out: list[Event]) -> None:
         at, item = event.get("output_index"), event.get("item")
-        if type(at) is not int or not isinstance(item, dict) or item.get("type") not in _CALLS:
+        if type(at) is not int or not isinstance(item, dict):
             return
-        field = _CALLS[str(item["type"])]
+        field = _CALLS.get(str(item.get("type")))
+        if field is None:
+            return
         for part in _parts({field: "", **item}):
             if isinstance(part, ToolCall) and self._pieces.get((at, field, 0)) is None:
                 self._pieces.open((at, field, 0), part, len(part.arguments), out)
@@ -179,7 +181,7 @@ class Reader:
         if kind == "message":
             content = item.get("content")
             for number, part in enumerate(content if isinstance(content, list) else ()):
-                if isinstance(part, dict) and part.get("type") in _CONTENT:
+                if isinstance(part, dict) and str(part.get("type")) in _CONTENT:
                     self._content_done(at, number, part, out)
                 elif isinstance(part, dict):
                     self._pieces.add_whole(Kept(what=f"{KEPT_CONTENT}{part.get('type')}", value=part), out)

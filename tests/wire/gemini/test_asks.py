@@ -249,13 +249,17 @@ def test_system_text_is_gathered() -> None:
 
 
 def test_thinking_is_told_by_budget_or_by_level() -> None:
-    """Gemini 2.5 counts tokens, Gemini 3 knows levels; both at once are refused."""
+    """Gemini 2.5 counts tokens, Gemini 3 knows levels; both at once are refused. Thought is asked for, as it is shown
+    elsewhere unasked; in responses it is not.
+    """
     for model, wanted in (
         ("gemini-2.5-flash", {"thinkingBudget": 8192}),
         ("gemini-3-pro", {"thinkingLevel": "medium"}),
     ):
         ask = Ask(spoken="other", model=model, messages=_user(), thinking=Thinking(effort="medium"))
-        assert wanted == _written(ask)[0]["generationConfig"]["thinkingConfig"]
+        assert wanted | {"includeThoughts": True} == _written(ask)[0]["generationConfig"]["thinkingConfig"]
+    ask = Ask(spoken="responses", messages=_user(), thinking=Thinking(effort="low"))
+    assert {"thinkingLevel": "low"} == _written(ask)[0]["generationConfig"]["thinkingConfig"]
     ask = Ask(spoken="other", messages=_user(), thinking=Thinking(off=True))
     assert {"thinkingBudget": 0} == _written(ask)[0]["generationConfig"]["thinkingConfig"]
     off = _read({"contents": [], "generationConfig": {"thinkingConfig": {"thinkingBudget": 0}}}).thinking

@@ -15,9 +15,9 @@ from poise.wire.conversation.answer import Answer, Ending
 from poise.wire.conversation.ask import Ask
 from poise.wire.conversation.assemble import Assembler
 from poise.wire.conversation.codec import Manner
-from poise.wire.conversation.event import Done, Event, Fault
+from poise.wire.conversation.event import Done, Event, Fault, Open
 from poise.wire.conversation.lost import Lost
-from poise.wire.conversation.part import Json, Reasoning, Refusal, Text
+from poise.wire.conversation.part import Json, Kept, Reasoning, Refusal, Text
 from poise.wire.responses.codec import Responses
 from poise.wire.sse import Splitter, data_of, events_of
 from tests.wire.crossing.plain import of_answer, of_ask
@@ -185,3 +185,16 @@ def test_awkward_text_stays_within_its_frame() -> None:
 
     assert [Text(text=text)] == CODEC.read_ask(body).messages[0].parts
     assert b'"output":[]' in CODEC.write_answer(answer, Lost())
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b'{"type":"response.output_item.added","output_index":0,"item":{"type":["message"]}}',
+        b'{"type":"response.output_item.done","output_index":0,"item":{"type":"message","content":[{"type":["a"]}]}}',
+    ],
+)
+def test_a_type_that_is_no_word_is_that_of_nothing_known(event: bytes) -> None:
+    events = Responses().event_reader().feed(b"data: %b\n\n" % event)
+
+    assert not [one for one in events if isinstance(one, Open) and not isinstance(one.part, Kept)]
