@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Final
 
-import msgspec
-
 from poise.clock import Clock
 from poise.decision import Outcome
-from poise.edge.doors import door_at, key_in
+from poise.edge.doors import door_at, key_in, list_at
 from poise.edge.http.message import Message
 from poise.edge.http.reply import Reply
+from poise.edge.listing import listed, one
 from poise.edge.snapshot import Grant, Snapshot, hash_secret
 from poise.errors import Error
 from poise.path.fleet import Route
 from poise.path.service import Recorder, Request, Service, Sink
 from poise.request import Facts
 from poise.wire.call import Call, Dialect
+from poise.wire.counting import NOTE, SURFACES, estimate
 from poise.wire.dialects import DIALECTS
 
-_MODELS: Final = b"/v1/models"
-_MODEL: Final = b"/v1/models/"
+_JSON: Final = b"content-type: application/json\r\n"
 _FORWARDED: Final = (b"openai-beta", b"idempotency-key", b"traceparent", b"tracestate")
 _YES: Final = (b"true", b"1", b"yes")
 _PRIORITIES: Final = ("interactive", "standard", "background")
@@ -54,7 +53,7 @@ class Front:
         self._routes = self._load(snapshot)
         self._snapshot = snapshot
         self.epoch += 1
-        self._models: dict[str, bytes] = {}
+        self._models: dict[tuple[str, str], bytes] = {}
         # Whole header values that were found good, so as many as there are keys (times spellings of Bearer and spaces).
         self._known: dict[bytes | None, Grant] = {}
 
@@ -82,7 +81,12 @@ class Front:
             return None
         door = message.door
         reply.silent = door is not None and door.dialect == "gemini-array"
-        return self._serve(self._request(message, reply, grant), reply)
+        request = self._request(message, reply, grant)
+        surface = request.call.surface
+        if surface in SURFACES and not _counts(request.route, surface):
+            reply.whole(200, _JSON + NOTE, estimate(surface, request.call.tokens))
+            return None
+        return self._serve(request, reply)
 
     def error_body(self, error: Error, decision: str, path: bytes) -> bytes:
         """An error in the caller's dialect."""
@@ -103,7 +107,7 @@ class Front:
         door = message.door = door_at(path, message.url)
         if door is not None and method == b"POST":
             return
-        known = door is not None or path == _MODELS or path.startswith(_MODEL)
+        known = door is not None or list_at(path, message.headers) is not None
         if not known:
             shown = path[:100].decode("ascii")
             raise Error(
@@ -203,28 +207,24 @@ class Front:
         return Error("unknown_model", f"there is no model or workflow {model[:100]!r}", hint=hint)
 
     def _list_models(self, message: Message, reply: Reply, grant: Grant) -> None:
-        headers = b"content-type: application/json\r\n"
-        if message.path == _MODELS:
-            body = self._models.get(grant.name)
-            if body is None:
-                rows = [self._model(name) for name in sorted(grant.scopes)]
-                body = self._models[grant.name] = msgspec.json.encode({"object": "list", "data": rows})
-            reply.whole(200, headers, body)
+        found = list_at(message.path, message.headers)
+        assert found is not None
+        dialect, name = found
+        if name:
+            if name not in grant.scopes:
+                raise self._unknown(name, grant, known=False)
+            reply.whole(200, _JSON, one(dialect, name, self._routes[name].policy))
             return
-        name = message.path.removeprefix(_MODEL).decode("ascii")
-        if name not in grant.scopes:
-            raise self._unknown(name, grant, known=False)
-        reply.whole(200, headers, msgspec.json.encode(self._model(name)))
+        body = self._models.get((dialect, grant.name))
+        if body is None:
+            body = listed(dialect, [(name, self._routes[name].policy) for name in sorted(grant.scopes)])
+            self._models[(dialect, grant.name)] = body
+        reply.whole(200, _JSON, body)
 
-    def _model(self, name: str) -> dict[str, object]:
-        policy = self._routes[name].policy
-        return {
-            "id": name,
-            "object": "model",
-            "created": 0,
-            "owned_by": policy.owner or "poise",
-            "candidates": [candidate.target.id for candidate in policy.candidates],
-        }
+
+def _counts(route: Route, surface: str) -> bool:
+    """Whether a candidate counts tokens for this API."""
+    return any(surface in option.surfaces for option in route.prepared.options)
 
 
 def dialect_at(path: bytes) -> Dialect:

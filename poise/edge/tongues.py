@@ -10,9 +10,8 @@ from poise.edge.snapshot import Endpoint
 from poise.edge.vendors import VENDORS, Auth, Surface, Vendor
 from poise.path.fleet import Tongue
 from poise.target import Target
-from poise.wire.dialects import CODECS, DIALECTS, STREAM_KINDS, between
-
-_FRONTS = tuple(CODECS)
+from poise.wire.call import Dialect
+from poise.wire.dialects import CHATS, COUNTS, DIALECTS, EMBEDS, STREAM_KINDS, between, embeddings
 
 
 def tongues_of(target: Target, endpoint: Endpoint) -> dict[str, Tongue]:
@@ -23,19 +22,32 @@ def tongues_of(target: Target, endpoint: Endpoint) -> dict[str, Tongue]:
     found: dict[str, Tongue] = {}
     first = spoken_first(vendor)
     native = {surface.dialect: surface for surface in reversed(vendor.speaks) if surface.path == first.path}
-    for front in _FRONTS:
+    for front in CHATS:
         surface = native.get(front, first)
-        surfaces = ("chat", "embeddings") if front == surface.dialect == "openai" else ("chat",)
+        spoken = DIALECTS[surface.dialect]
         heads = {
-            (name, stream): _head(target, endpoint, vendor, surface, name, stream=stream)
-            for name in surfaces
+            ("chat", stream): _head(target, endpoint, vendor, surface, spoken, "chat", stream=stream)
             for stream in (False, True)
         }
         same = front == surface.dialect
         whole_kind = b"" if same else b"application/json"
         stream_kind = b"" if same else STREAM_KINDS.get(front, b"text/event-stream")
         found[front] = Tongue(between(front, surface.dialect, vendor.manner), heads, whole_kind, stream_kind)
+    others: list[tuple[str, str, Dialect]] = []
+    if first.dialect in ("openai", "gemini"):
+        others += [(front, "embeddings", embeddings(front, first.dialect)) for front in EMBEDS]
+    others += [(front, surface_of(front), DIALECTS[front]) for front, chat in COUNTS.items() if chat == first.dialect]
+    for front, name, dialect in others:
+        # A body with stream in it is read by the vendor, which knows no streams of these.
+        head = _head(target, endpoint, vendor, first, dialect, name, stream=False)
+        kind = b"application/json"
+        found[front] = Tongue(dialect, {(name, False): head, (name, True): head}, kind, kind)
     return found
+
+
+def surface_of(front: str) -> str:
+    """The surface that a door for counts leads to."""
+    return "count_tokens" if front == "anthropic-count" else "countTokens"
 
 
 def spoken_first(vendor: Vendor) -> Surface:
@@ -46,11 +58,13 @@ def spoken_first(vendor: Vendor) -> Surface:
     raise KeyError(vendor.dialect)
 
 
-def _head(target: Target, endpoint: Endpoint, vendor: Vendor, surface: Surface, name: str, *, stream: bool) -> bytes:
+def _head(
+    target: Target, endpoint: Endpoint, vendor: Vendor, surface: Surface, dialect: Dialect, name: str, *, stream: bool
+) -> bytes:
     host, base = address_of(endpoint.provider)
     model = quote(target.upstream_model, safe="/@.:-_~")
     inserted = (surface.path or "").replace("{model}", model).encode()
-    path = DIALECTS[surface.dialect].upstream_path(name, model, stream)
+    path = dialect.upstream_path(name, model, stream)
     lines = b"".join(b"%b: %b\r\n" % (header.encode(), value.encode()) for header, value in vendor.headers)
     query = "&".join(f"{key}={value}" for key, value in surface.query).encode()
     if query:

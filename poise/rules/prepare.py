@@ -13,6 +13,8 @@ from poise.policy import Candidate, Policy
 from poise.request import Facts
 
 NO_BOUND: Final = 1 << 60  # beyond any count, and still a machine's number to compiled code
+_COUNTS: Final[dict[str, tuple[str, ...]]] = {"anthropic": ("count_tokens",), "gemini": ("countTokens",)}
+_EMBEDS: Final = ("openai", "gemini")
 _FACT: Final = re.compile(r"\bfacts\.([a-z_]+)")
 
 
@@ -155,8 +157,8 @@ def _static(policy: Policy, candidate: Candidate) -> Drop | None:
 
 
 def _surfaces(embeddings: bool | None, dialect: str) -> frozenset[str]:
-    if dialect != "openai":
-        return frozenset() if embeddings else frozenset({"chat"})
-    if embeddings is None:
-        return frozenset({"chat", "embeddings"})
-    return frozenset({"embeddings"}) if embeddings else frozenset({"chat"})
+    """Chat is translated, embeddings between two dialects, counts of tokens never."""
+    found = set() if embeddings else {"chat", *_COUNTS.get(dialect, ())}
+    if embeddings is not False and dialect in _EMBEDS:
+        found.add("embeddings")
+    return frozenset(found)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import openai
 import pytest
 
+from tests.sdk.dialects import doors
+from tests.sdk.speaking import Clients
 from tests.world import World
 from tests.world import world as start_world
 
@@ -21,3 +23,12 @@ def world() -> Iterator[World]:
 def client(world: World) -> Iterator[openai.OpenAI]:
     with world.client() as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def clients() -> Iterator[Clients]:
+    """Every SDK's clients, a gateway, and an emulator of each vendor behind it."""
+    with doors() as running:
+        made = Clients(running)
+        yield made
+        made.close()

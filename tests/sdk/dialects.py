@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-import anthropic
-import openai
+import httpx2
+from anthropic import Anthropic, AsyncAnthropic
 from google import genai
 from google.genai import types
+from openai import AsyncOpenAI, OpenAI
 
 from poise.sim.processes import Gateway, free_port
 
@@ -27,24 +30,38 @@ PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwG
 class Doors:
     """Clients of one gateway."""
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(self, url: str, folder: Path, emulators: dict[str, str]) -> None:
         self.url = url
         self.folder = folder
+        self._emulators = emulators
 
-    def openai(self) -> openai.OpenAI:
-        return openai.OpenAI(base_url=f"{self.url}/v1", api_key=KEY, max_retries=0, timeout=30)
+    def arrived(self, vendor: str) -> list[dict[str, Any]]:
+        """What the vendor's emulator was sent, oldest first; it forgets it."""
+        made = urlsplit(self._emulators[vendor])
+        with closing(http.client.HTTPConnection(made.netloc, timeout=10)) as connection:
+            connection.request("GET", "/_emulator/log")
+            rows: list[dict[str, Any]] = json.loads(connection.getresponse().read())
+            connection.request("DELETE", "/_emulator/log")
+            connection.getresponse().read()
+        return rows
 
-    def async_openai(self) -> openai.AsyncOpenAI:
-        return openai.AsyncOpenAI(base_url=f"{self.url}/v1", api_key=KEY, max_retries=0, timeout=30)
+    def openai(self) -> OpenAI:
+        return OpenAI(base_url=f"{self.url}/v1", api_key=KEY, max_retries=0, timeout=30)
 
-    def anthropic(self) -> anthropic.Anthropic:
-        return anthropic.Anthropic(base_url=self.url, api_key=KEY, max_retries=0, timeout=30)
+    def async_openai(self) -> AsyncOpenAI:
+        return AsyncOpenAI(base_url=f"{self.url}/v1", api_key=KEY, max_retries=0, timeout=30)
 
-    def async_anthropic(self) -> anthropic.AsyncAnthropic:
-        return anthropic.AsyncAnthropic(base_url=self.url, api_key=KEY, max_retries=0, timeout=30)
+    def anthropic(self) -> Anthropic:
+        return Anthropic(base_url=self.url, api_key=KEY, max_retries=0, timeout=30)
 
-    def gemini(self) -> genai.Client:
-        return genai.Client(api_key=KEY, http_options=types.HttpOptions(base_url=self.url))
+    def async_anthropic(self) -> AsyncAnthropic:
+        return AsyncAnthropic(base_url=self.url, api_key=KEY, max_retries=0, timeout=30)
+
+    def gemini(
+        self, client: httpx2.Client | None = None, async_client: httpx2.AsyncClient | None = None
+    ) -> genai.Client:
+        options = types.HttpOptions(base_url=self.url, httpx_client=client, httpx_async_client=async_client)
+        return genai.Client(api_key=KEY, http_options=options)
 
 
 @contextmanager
@@ -74,7 +91,11 @@ def doors() -> Iterator[Doors]:
         path.write_text(json.dumps(config))
         env = os.environ | {"APP_KEY": KEY, "UP_KEY": "upstream-key-0123456789"}
         gateway = stack.enter_context(Gateway(path, log=folder / "poise.log", env=env))
-        yield Doors(f"http://{gateway.addresses['data'].removeprefix('http://')}", folder)
+        yield Doors(
+            f"http://{gateway.addresses['data'].removeprefix('http://')}",
+            folder,
+            {row["vendor"]: row["url"] for row in told},
+        )
 
 
 def _provider(vendor: str, url: str) -> dict[str, object]:

@@ -67,6 +67,7 @@ class Message:
         Raises Error as check_head does for the length.
         """
         self.method, self.path, self.version, self.keep_alive = last.method, last.path, last.version, last.keep_alive
+        self.url = last.url
         self.headers, self.head_bytes, self.marked = last.headers, last.head_bytes, last.marked
         self.grant, self.door, self.forward, self.epoch = last.grant, last.door, last.forward, last.epoch
 

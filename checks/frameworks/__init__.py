@@ -1,0 +1,1 @@
+"""Frameworks that are not in the development environment, through a gateway before every vendor's emulator."""
