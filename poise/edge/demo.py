@@ -234,7 +234,7 @@ def _write_config(folder: Path, us: Region, eu: Region) -> Path:
 def _poise(*words: str) -> subprocess.CompletedProcess[str]:
     code = "import sys; from poise.edge.cli import main; sys.exit(main())"
     return subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-c", code, *words],
+        [sys.executable, "-P", "-c", code, *words],
         capture_output=True,
         text=True,
         env=os.environ | {"COLUMNS": "78", "NO_COLOR": "1"},

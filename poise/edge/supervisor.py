@@ -49,12 +49,16 @@ _DATA, _ADMIN = "data", "admin"
 
 
 class Setup(NamedTuple):
-    """What is run: how many workers, as which commands, and how often files are looked at."""
+    """What is run: how many workers, as which commands, and how often files are looked at.
+
+    -P: what lies in the folder that Poise was started in is never imported, be it somebody's file called like a module
+    or a checkout beside an installed build.
+    """
 
     workers: int = 1
     watch_s: float = 1.0
-    worker: tuple[str, ...] = (sys.executable, "-m", "poise.edge.worker")
-    control: tuple[str, ...] = (sys.executable, "-m", "poise.edge.controller")
+    worker: tuple[str, ...] = (sys.executable, "-P", "-m", "poise.edge.worker")
+    control: tuple[str, ...] = (sys.executable, "-P", "-m", "poise.edge.controller")
 
 
 class Supervisor:

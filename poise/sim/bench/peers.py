@@ -156,7 +156,7 @@ def _poise(home: Path, site: Site) -> Command:
     env = {"BENCH_KEY": KEY, "BENCH_UPSTREAM_KEY": "sk-upstream"}
     if folder := native.built(home):
         env["PYTHONPATH"] = folder
-    return Command(argv=[sys.executable, "-c", entry, "serve", str(path), "--workers", "1"], env=env, data=data)
+    return Command(argv=[sys.executable, "-P", "-c", entry, "serve", str(path), "--workers", "1"], env=env, data=data)
 
 
 NGINX = Peer(name="nginx", missing=_installed("nginx"), version=_said("nginx", "-v"), command=_nginx)
