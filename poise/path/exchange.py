@@ -20,6 +20,7 @@ from poise.wire.sse import Splitter, TooLong
 
 MAX_WHOLE_BYTES: Final = 32 * 1024 * 1024  # a whole answer is held until it is checked; as large as a request may be
 MAX_ERROR_BYTES: Final = 64 * 1024
+MAX_CODE_CHARS: Final = 100  # of an upstream's own name for an error
 MAX_TEXT_CHARS: Final = 500  # of an upstream's own words, in errors and records
 
 # What goes on of an upstream's own headers: what a client of the dialect reads, nothing that speaks of the account.
@@ -191,6 +192,8 @@ class Exchange:
             # Before it is cut: half a key is a secret too.
             text = failure.text.replace(secret, "[key]") if secret else failure.text
             failure.text = text[:MAX_TEXT_CHARS]
+            code = failure.code.replace(secret, "[key]") if secret else failure.code
+            failure.code = code[:MAX_CODE_CHARS]
 
     def abandon(self) -> None:
         """Nobody waits for the answer any more: close the upstream, keep what is known."""

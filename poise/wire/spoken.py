@@ -108,8 +108,11 @@ class Interpreter:
     def asked(self, call: Call, target: Target) -> Asked:
         """The call in the target's dialect. Raises Error invalid_field where the caller's body cannot be read."""
         lost = Lost()
-        ask = msgspec.structs.replace(self.ask(call), model=target.upstream_model)
-        return Asked(self._back_codec.write_ask(ask, lost, self._manner), lost)
+        try:
+            ask = msgspec.structs.replace(self.ask(call), model=target.upstream_model)
+            return Asked(self._back_codec.write_ask(ask, lost, self._manner), lost)
+        except RecursionError as bad:  # what was read just below the bound may be beyond it here, some frames deeper
+            raise Error("invalid_json", "the body is nested too deep", hint="keep JSON under 900 levels") from bad
 
     def upstream_path(self, surface: str, model: str, stream: bool) -> bytes:
         return self._back.upstream_path(surface, model, stream)
@@ -126,7 +129,7 @@ class Interpreter:
         return Answer(answer.model, brief(answer.usage) if answer.usage is not None else None, written)
 
     def stream_reader(self, call: Call) -> StreamReader:
-        lost = Lost()
+        lost = call.lost = call.lost or Lost()  # what the stream loses is on the record as well
         writer = self._front_codec.event_writer(self.ask(call), lost)
         return Translating(self._back_codec.event_reader(), writer, lost)
 

@@ -10,8 +10,8 @@ from poise.decision import OutcomeKind
 from poise.errors import Error
 from poise.path.fleet import Tongue
 from poise.wire.conversation.codec import Manner
-from poise.wire.dialects import between
-from tests.path.fakes import ANSWER, FakePool, FakeSink, World, whole
+from poise.wire.dialects import CODECS, between
+from tests.path.fakes import ANSWER, FakePool, FakeSink, World, stream, whole
 
 BODY = b'{"model":"w","messages":[{"role":"user","content":"hi"}],"logit_bias":{"50256":-100}}'
 MESSAGE = (
@@ -73,3 +73,52 @@ def test_a_call_that_loses_nothing_is_translated_for_the_strict_too() -> None:
 
     assert b'"content":"hello"' in sink.body
     assert b"x-poise-lost" not in sink.headers
+
+
+SEARCHED = (
+    b'event: message_start\ndata: {"type":"message_start","message":{"id":"m","type":"message","role":"assistant",'
+    b'"model":"c","content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":3,"output_tokens":1}}}\n\n'
+    b'event: content_block_start\ndata: {"type":"content_block_start","index":0,"content_block":'
+    b'{"type":"server_tool_use","id":"s","name":"web_search","input":{}}}\n\n'
+    b'event: content_block_stop\ndata: {"type":"content_block_stop","index":0}\n\n'
+    b'event: content_block_start\ndata: {"type":"content_block_start","index":1,"content_block":{"type":"text","text":""}}\n\n'
+    b'event: content_block_delta\ndata: {"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"hi"}}\n\n'
+    b'event: content_block_stop\ndata: {"type":"content_block_stop","index":1}\n\n'
+    b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn","stop_sequence":null},'
+    b'"usage":{"output_tokens":2}}\n\n'
+    b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+)
+
+
+def test_what_a_stream_loses_is_on_the_record() -> None:
+    """A search that the vendor ran has no word in OpenAI chat."""
+    world, sink = World(FakePool(stream(SEARCHED))), FakeSink()
+    _abroad(world, 0)
+    body = b'{"model":"w","stream":true,"messages":[{"role":"user","content":"hi"}]}'
+    asyncio.run(world.ask_for(world.request(streams=True, body=body), sink))
+
+    assert b'"content":"hi"' in sink.body
+    assert [True] == ["server_tool_use" in told for told in world.outcome().attempts[0].lost]
+
+
+def test_a_body_too_deep_to_be_translated_is_the_caller_s_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read at the very bound, it is beyond it some frames deeper."""
+
+    def too_deep(*_: object) -> bytes:
+        raise RecursionError
+
+    monkeypatch.setattr(CODECS["anthropic"], "write_ask", too_deep)
+    world, sink = World(FakePool(whole(body=MESSAGE))), FakeSink()
+    _abroad(world, 0)
+    with pytest.raises(Error, match="nested too deep"):
+        asyncio.run(world.ask_for(world.request(body=BODY), sink))
+
+
+def test_an_upstream_s_own_code_never_holds_the_key() -> None:
+    """Escaped in JSON the key passes a look at the bytes."""
+    refusal = b'{"error":{"message":"no","code":"sk-\\u0073ecret"}}'
+    world, sink = World(FakePool(whole(400, refusal))), FakeSink()
+    with pytest.raises(Error) as caught:
+        asyncio.run(world.ask_for(world.request(), sink))
+
+    assert "[key]" == caught.value.vendor_code
