@@ -85,7 +85,7 @@ def test(root: Path) -> int:
     """The tests of TESTS against the build: from a copy, beside which there is no pure poise to be imported instead."""
     copy = root / _COPY
     shutil.rmtree(copy, ignore_errors=True)
-    for name in ("tests", "checks"):
+    for name in ("tests", "checks", "docs"):
         shutil.copytree(root / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(root / "pyproject.toml", copy)
     chosen = [f"tests/{name}" for name in TESTS] + [f"--ignore=tests/{name}" for name in _NOT]
