@@ -8,46 +8,29 @@ from typing import Final
 import msgspec
 
 from poise.errors import Error
+from poise.wire.body import FALSE, NULL, TRUE, encode, fields_of, short, string, whole_number
 from poise.wire.call import Call
 
 BYTES_PER_TOKEN: Final = (
     4  # English text under the cl100k and o200k vocabularies: 4 characters a token (OpenAI's rule of thumb)
 )
 IMAGE_TOKENS: Final = 765  # a 1024x1024 image at high detail on GPT-4o-class models; data URLs are not counted as text
-MAX_MODEL_CHARS: Final = 256
 
-_decode: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_encode: Final = msgspec.json.Encoder().encode
-_text: Final = msgspec.json.Decoder(str).decode
-_count: Final = msgspec.json.Decoder(int | None).decode
 _options: Final = msgspec.json.Decoder(dict[str, msgspec.Raw] | None).decode
 
-_TRUE, _FALSE, _NULL = b"true", b"false", b"null"
 _WITH_USAGE: Final = msgspec.Raw(b'{"include_usage":true}')
 _DATA_URL: Final = re.compile(rb'"data:[^"]*"')
 _PART: Final = re.compile(rb'"type"\s*:\s*"(image_url|input_audio|file)"')
 _MODALITIES: Final = {b"image_url": "image", b"input_audio": "audio", b"file": "file"}
 
 
-class _Key:
-    """A key that equals no other, so that a mapping keeps both of a pair."""
-
-    __slots__ = ("text",)
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-
-_decode_all: Final = msgspec.json.Decoder(dict[_Key, msgspec.Raw], dec_hook=lambda _type, text: _Key(text)).decode
-
-
 def read(surface: str, body: bytes) -> Call:
     """Decode a body. Raises Error: invalid_json, duplicate_field, invalid_field."""
-    fields = _fields(body)
+    fields = fields_of(body)
     model = fields.get("model")
     if model is None:
         raise Error("invalid_field", "the body has no model", hint='send {"model": "<workflow or model>", ...}')
-    call = Call(surface, fields, _string(model, "model"))
+    call = Call(surface, fields, string(model, "model"))
     content = fields.get("input" if surface == "embeddings" else "messages")
     if content is None:
         needed = "input" if surface == "embeddings" else "messages"
@@ -57,9 +40,9 @@ def read(surface: str, body: bytes) -> Call:
     if body.find(b'"type"') >= 0 and (b'"image_url"' in body or b'"input_audio"' in body or b'"file"' in body):
         _read_parts(call, bytes(content))
     stream = fields.get("stream") if surface == "chat" else None
-    if stream is not None and (said := bytes(stream)) != _FALSE and said != _NULL:
-        if said != _TRUE:
-            raise Error("invalid_field", f"stream is {_short(stream)}, not true or false", hint="send a JSON boolean")
+    if stream is not None and (said := bytes(stream)) != FALSE and said != NULL:
+        if said != TRUE:
+            raise Error("invalid_field", f"stream is {short(stream)}, not true or false", hint="send a JSON boolean")
         call.stream = True
         call.asks_usage = _asks_usage(fields.get("stream_options"))
     _read_rest(call, fields)
@@ -73,34 +56,9 @@ def write(call: Call, model: msgspec.Raw) -> bytes:
         given = fields.get("stream_options")
         options = _options(given) if given is not None else None
         fields["stream_options"] = (
-            msgspec.Raw(_encode(options | {"include_usage": msgspec.Raw(_TRUE)})) if options else _WITH_USAGE
+            msgspec.Raw(encode(options | {"include_usage": msgspec.Raw(TRUE)})) if options else _WITH_USAGE
         )
-    return _encode(fields)
-
-
-def _fields(body: bytes) -> dict[str, msgspec.Raw]:
-    try:
-        fields = _decode(body)
-        if not body.isascii():
-            body.decode()  # msgspec leaves raw values unchecked
-    except UnicodeDecodeError as bad:
-        raise Error("invalid_json", f"the body is not UTF-8 at byte {bad.start}", hint="send UTF-8") from bad
-    except RecursionError as bad:
-        raise Error("invalid_json", "the body is nested too deep", hint="keep JSON under about 1000 levels") from bad
-    except msgspec.DecodeError as bad:
-        raise Error("invalid_json", f"the body is not a JSON object: {bad}", hint="send one JSON object") from bad
-    if len(_encode(fields)) != len(body):
-        # Equal lengths prove that nothing was left out. Otherwise it may be white space or escapes: look key by key.
-        _refuse_duplicates(body)
-    return fields
-
-
-def _refuse_duplicates(body: bytes) -> None:
-    seen: set[str] = set()
-    for key in _decode_all(body):
-        if key.text in seen:
-            raise Error("duplicate_field", f"{key.text[:64]!r} stands twice in the body", hint="send each field once")
-        seen.add(key.text)
+    return encode(fields)
 
 
 def _read_parts(call: Call, content: bytes) -> None:
@@ -116,28 +74,18 @@ def _read_parts(call: Call, content: bytes) -> None:
 
 
 def _read_rest(call: Call, fields: dict[str, msgspec.Raw]) -> None:
-    call.max_output = _whole_number(fields, "max_completion_tokens") or _whole_number(fields, "max_tokens")
+    call.max_output = whole_number(fields, "max_completion_tokens") or whole_number(fields, "max_tokens")
     if "n" in fields:
-        call.choices = _whole_number(fields, "n") or 1
+        call.choices = whole_number(fields, "n") or 1
     tools = fields.get("tools") or fields.get("functions")
     if tools is not None:
-        call.tools = bytes(tools) not in (_NULL, b"[]")
+        call.tools = bytes(tools) not in (NULL, b"[]")
     form = fields.get("response_format")
     if form is not None:
         call.json_output = b'"json' in bytes(form)
     user = fields.get("user")
-    if user is not None and bytes(user) != _NULL:
-        call.user = _string(user, "user")
-
-
-def _whole_number(fields: dict[str, msgspec.Raw], name: str) -> int:
-    raw = fields.get(name)
-    if raw is None:
-        return 0
-    try:
-        return min(max(_count(raw) or 0, 0), 1 << 40)
-    except msgspec.DecodeError as bad:
-        raise Error("invalid_field", f"{name} is {_short(raw)}, not a whole number", hint="send 1 or more") from bad
+    if user is not None and bytes(user) != NULL:
+        call.user = string(user, "user")
 
 
 def _asks_usage(raw: msgspec.Raw | None) -> bool:
@@ -146,21 +94,5 @@ def _asks_usage(raw: msgspec.Raw | None) -> bool:
     try:
         options = _options(raw)
     except msgspec.DecodeError as bad:
-        raise Error("invalid_field", f"stream_options is {_short(raw)}, not an object", hint="send an object") from bad
-    return options is not None and bytes(options.get("include_usage", b"")) == _TRUE
-
-
-def _string(raw: msgspec.Raw, name: str) -> str:
-    try:
-        value = _text(raw)
-    except msgspec.DecodeError as bad:
-        raise Error("invalid_field", f"{name} is {_short(raw)}, not a string", hint=f"send {name} as a string") from bad
-    if len(value) > MAX_MODEL_CHARS:
-        raise Error(
-            "invalid_field", f"{name} has {len(value)} characters, at most {MAX_MODEL_CHARS}", hint="shorten it"
-        )
-    return value
-
-
-def _short(raw: msgspec.Raw) -> str:
-    return bytes(raw)[:40].decode(errors="replace")
+        raise Error("invalid_field", f"stream_options is {short(raw)}, not an object", hint="send an object") from bad
+    return options is not None and bytes(options.get("include_usage", b"")) == TRUE
