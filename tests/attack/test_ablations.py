@@ -15,7 +15,7 @@ from poise.edge.http.message import Message
 from poise.edge.http.reply import Reply
 from poise.edge.http.server import Server
 from poise.edge.snapshot import Limits
-from poise.wire.openai import request as request_module
+from poise.wire import body as body_module
 from tests.attack.rig import Rig, on_loop, rig
 from tests.attack.test_bounds import CHUNKED_HEAD
 from tests.attack.test_json import with_field
@@ -39,7 +39,7 @@ def repeat(sock: UpstreamSocket, seen: Seen) -> None:
 @on_loop
 async def test_without_the_look_for_duplicates_the_last_model_wins(monkeypatch: Patch) -> None:
     """The first reader sees one model, the second another."""
-    monkeypatch.setattr(request_module, "_refuse_duplicates", lambda _: None)
+    monkeypatch.setattr(body_module, "_refuse_duplicates", lambda _: None)
     async with rig() as it:
         body = with_field(b'"model":"support"').replace(b"support", b"harmless", 1)
 
