@@ -4,30 +4,31 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-import msgspec
-
-from poise.errors import Error
 from poise.wire.anthropic import thinking
 from poise.wire.anthropic.part_read import parts_of
 from poise.wire.anthropic.rest import (
     NAME,
     OUTPUT_FORMAT,
-    Bad,
-    decode,
-    encode,
-    list_of,
-    need_text,
     note,
-    object_of,
-    take_text,
 )
 from poise.wire.conversation.ask import Ask, HostedTool, OutputForm, Pin, Tool, ToolChoice
+from poise.wire.conversation.block_ask import user_turns
+from poise.wire.conversation.node import (
+    Bad,
+    ask_of,
+    list_of,
+    need_text,
+    object_of,
+    take_number,
+    take_text,
+    take_whole,
+    take_words,
+)
 from poise.wire.conversation.part import (
     Json,
     Kept,
     Media,
     Message,
-    Part,
     Reasoning,
     Rest,
     Role,
@@ -36,7 +37,6 @@ from poise.wire.conversation.part import (
     ToolResult,
 )
 
-MORE: Final = "more"  # form of a message that stood in the same turn as the one before it
 INLINE: Final = "inline"  # form of system text that stood among the messages
 TEXT: Final = "text"  # form of content that was a bare string
 _ROLES: Final[dict[str, Role]] = {"user": "user", "assistant": "assistant", "system": "system"}
@@ -50,19 +50,7 @@ _CHOICES: Final[dict[str, Literal["auto", "none", "any", "one"]]] = {
 
 def read_ask(body: bytes, *, model: str = "", stream: bool = False) -> Ask:
     """A request. model and stream are the path's, where it says them (Vertex, Bedrock). Raises Error."""
-    try:
-        node = decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise Error("invalid_json", f"the body is not JSON: {error}", hint="send one JSON object") from error
-    if not isinstance(node, dict):
-        raise Error("invalid_json", f"the body is {_short(node)}", hint="send one JSON object")
-    try:
-        return _ask(node, model, stream=stream)
-    except RecursionError as error:
-        raise Error("invalid_json", "the body is nested too deeply", hint="nest less deeply") from error
-    except Bad as bad:
-        text = f"{bad.where} is {_short(bad.value)}"
-        raise Error("invalid_field", text, hint=f"{bad.where} wants {bad.want}") from bad
+    return ask_of(body, lambda node: _ask(node, model, stream=stream))
 
 
 def _ask(node: dict[str, Json], model: str, *, stream: bool) -> Ask:
@@ -72,9 +60,9 @@ def _ask(node: dict[str, Json], model: str, *, stream: bool) -> Ask:
     ask = Ask(spoken=NAME, messages=messages, model=take_text(rest, "model") or model, rest=rest)
     ask.tools = _tools(rest)
     ask.tool_choice, ask.parallel_tools = _choice(rest)
-    ask.max_output, ask.top_k = _whole(rest, "max_tokens"), _whole(rest, "top_k")
-    ask.temperature, ask.top_p = _number(rest, "temperature"), _number(rest, "top_p")
-    ask.stop = _stop(rest)
+    ask.max_output, ask.top_k = take_whole(rest, "max_tokens"), take_whole(rest, "top_k")
+    ask.temperature, ask.top_p = take_number(rest, "temperature"), take_number(rest, "top_p")
+    ask.stop = take_words(rest, "stop_sequences")
     said = rest.get("stream")
     if said is not None and not isinstance(said, bool):
         raise Bad("stream", said, "true or false")
@@ -137,24 +125,14 @@ def _message(node: dict[str, Json]) -> list[Message]:
     except Bad as bad:
         raise bad.within("content") from None
     if role == "user":
-        return _split(parts, content, rest)
+        for at, part in enumerate(parts):
+            if isinstance(part, ToolCall | Reasoning):
+                parts[at] = _kept(content, at)
+        return user_turns(parts, rest)
     for at, part in enumerate(parts):
         if isinstance(part, ToolResult | Media) or (role == "system" and not isinstance(part, Text | Kept)):
             parts[at] = _kept(content, at)  # a block out of its place: the vendor says what it makes of it
     return [Message(role=role, parts=parts, form=INLINE if role == "system" else "", rest=rest)]
-
-
-def _split(parts: list[Part], content: Json, rest: Rest) -> list[Message]:
-    """A user's turn, cut where results of tools begin and end."""
-    found: list[Message] = []
-    for at, part in enumerate(parts):
-        role: Role = "tool" if isinstance(part, ToolResult) else "user"
-        one = _kept(content, at) if isinstance(part, ToolCall | Reasoning) else part
-        if found and found[-1].role == role:
-            found[-1].parts.append(one)
-        else:
-            found.append(Message(role=role, parts=[one], form=MORE if found else "", rest={} if found else rest))
-    return found or [Message(role="user", parts=[], rest=rest)]
 
 
 def _kept(content: Json, at: int) -> Kept:
@@ -236,19 +214,6 @@ def _form(rest: Rest) -> OutputForm | None:
     return OutputForm(kind="schema", schema=node.get("schema"), rest=left)
 
 
-def _stop(rest: Rest) -> list[str]:
-    said = rest.get("stop_sequences")
-    if said is None or said == []:
-        return []
-    if not isinstance(said, list):
-        raise Bad("stop_sequences", said, "an array of strings")
-    del rest["stop_sequences"]
-    words = [word for word in said if isinstance(word, str)]
-    if len(words) < len(said):
-        raise Bad("stop_sequences", said, "an array of strings")
-    return words
-
-
 def _user(rest: Rest, ask: Ask) -> None:
     said = rest.get("metadata")
     if isinstance(said, dict):
@@ -258,26 +223,6 @@ def _user(rest: Rest, ask: Ask) -> None:
             del rest["metadata"]
         elif ask.user:
             rest["metadata"] = left
-
-
-def _whole(rest: Rest, key: str) -> int | None:
-    value = rest.get(key)
-    if value is None:
-        return None
-    if type(value) is not int:
-        raise Bad(key, value, "a whole number")
-    del rest[key]
-    return value
-
-
-def _number(rest: Rest, key: str) -> float | None:
-    value = rest.get(key)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Bad(key, value, "a number")
-    del rest[key]
-    return value
 
 
 def _pins(messages: list[Message]) -> list[Pin]:
@@ -296,11 +241,3 @@ def _pins(messages: list[Message]) -> list[Pin]:
                     if isinstance(one, Media) and one.file_id
                 ]
     return found
-
-
-def _short(value: object) -> str:
-    try:
-        text = encode(value).decode()
-    except (TypeError, ValueError, RecursionError):
-        text = type(value).__name__
-    return text if len(text) <= 80 else f"{text[:77]}..."

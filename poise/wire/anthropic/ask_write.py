@@ -5,10 +5,11 @@ from __future__ import annotations
 from poise.errors import Error
 from poise.wire.anthropic import thinking
 from poise.wire.anthropic.ask_adapt import adapted
-from poise.wire.anthropic.ask_read import INLINE, MORE, TEXT
+from poise.wire.anthropic.ask_read import INLINE, TEXT
 from poise.wire.anthropic.part_write import blocks_of
 from poise.wire.anthropic.rest import NAME, OUTPUT_FORMAT, encode, lay, marked
 from poise.wire.conversation.ask import Ask, Tool, ToolChoice
+from poise.wire.conversation.block_ask import MORE
 from poise.wire.conversation.codec import Manner
 from poise.wire.conversation.lost import Lost
 from poise.wire.conversation.part import Json, Message, Rest, Text

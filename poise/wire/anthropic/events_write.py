@@ -1,164 +1,58 @@
-"""Streams, written: one block after the other, whichever way the parts came.
-
-A part that opens while a tool call is still growing waits for its end; text and thought are closed for it, and go on in
-a new block where more of them comes.
-"""
+"""Streams, written (``wire.conversation.block_stream`` says whose turn it is)."""
 
 from __future__ import annotations
 
 from poise.wire.anthropic import usage
-from poise.wire.anthropic.ending import word_of
+from poise.wire.anthropic.ending import EXACT, word_of
 from poise.wire.anthropic.failure import error_frame, kind_of
 from poise.wire.anthropic.part_write import call_block, citation_node, text_block
 from poise.wire.anthropic.rest import NAME, encode, lay
-from poise.wire.anthropic.whole import ending_lost, part_lost
+from poise.wire.anthropic.whole import part_lost
 from poise.wire.conversation.answer import Ending, Usage
 from poise.wire.conversation.ask import Ask
-from poise.wire.conversation.call_ids import CallIds, calls_before
-from poise.wire.conversation.event import (
-    Cite,
-    Close,
-    Counted,
-    Done,
-    End,
-    Event,
-    Fault,
-    Grow,
-    Open,
-    Seal,
-    Start,
-)
+from poise.wire.conversation.block_stream import BlockWriter
+from poise.wire.conversation.event import End, Fault, Start
 from poise.wire.conversation.lost import Lost
-from poise.wire.conversation.part import Json, Kept, Part, Reasoning, Refusal, Text, ToolCall
+from poise.wire.conversation.part import Citation, Json, Kept, Part, Reasoning, Refusal, Text, ToolCall
 
-_Part = Open | Grow | Cite | Seal | Close
 _TOP = frozenset({"context_management"})  # said beside the delta, not in it
 
 
-class Writer:
+class Writer(BlockWriter):
     """Writes one streamed answer (``wire.conversation.codec.EventWriter``)."""
 
-    __slots__ = (
-        "_at",
-        "_counted",
-        "_end",
-        "_ids",
-        "_kind",
-        "_known",
-        "_lost",
-        "_next",
-        "_others",
-        "_over",
-        "_own",
-        "_sealed",
-        "_seals",
-        "_shown",
-        "_start",
-        "_told",
-        "_waiting",
-    )
+    __slots__ = ("_sealed", "_seals", "_shown", "_start")
 
     def __init__(self, ask: Ask, lost: Lost | None = None) -> None:
-        self._lost = lost if lost is not None else Lost()
+        super().__init__(ask, lost, NAME)
         self._start: Start | None = None
-        self._told = False  # message_start is out
-        self._over = False
-        self._own = False
-        self._counted: Usage | None = None
-        self._end: End | None = None
-        self._next = 0  # number of the next block
-        self._at = -1  # the part whose block is open, -1 for none
-        self._kind = ""  # what that block is: text, thinking, call, free
         self._shown = False  # a block of thought is begun with its first words only: it may turn out to be sealed
         self._seals = ""
         self._sealed = ""
-        self._known: dict[int, str] = {}  # every part so far, and what it is; '' for one that has no block here
-        self._waiting: dict[int, list[_Part]] = {}
-        self._ids = CallIds(count=calls_before(ask))
-        self._others: set[int] = set()  # further choices, for which there is no room
 
-    def write(self, events: list[Event]) -> bytes:
-        """The events as bytes."""
-        out: list[bytes] = []
-        for event in events:
-            if self._over:
-                break
-            if isinstance(event, _Part):
-                self._part(event, out)
-            elif isinstance(event, Counted):
-                self._counted = event.usage
-            elif isinstance(event, Start):
-                self._start, self._own = event, event.spoken == NAME
-            elif isinstance(event, End):
-                if event.choice == 0:
-                    self._end = event
-                else:
-                    self._other(event.choice)
-            elif isinstance(event, Done):
-                self._done(out)
-            else:
-                self._fault(event, out)
+    def _begun(self, start: Start, out: list[bytes]) -> None:
+        self._start = start
+
+    def _after(self, out: list[bytes]) -> None:
         if self._start is not None and not self._told and not self._over:
             self._tell(out)  # after the batch: usage that came with the start is told with it
-        return b"".join(out)
 
-    def _part(self, event: _Part, out: list[bytes]) -> None:
-        if event.choice:
-            self._other(event.choice)
-            return
-        at = event.index
-        if at == self._at:
-            self._more(event, out)
-        elif at in self._waiting or self._kind in {"call", "free"}:
-            self._waiting.setdefault(at, []).append(event)
-        else:
-            self._more(event, out)
-        if self._at < 0 and self._waiting:
-            self._drain(out)
+    def _again(self, at: int, kind: str, out: list[bytes]) -> None:
+        self._open(at, Reasoning() if kind == "thought" else Text(text=""), out)
 
-    def _other(self, choice: int) -> None:
-        if choice not in self._others:
-            self._others.add(choice)
-            self._lost.add(f"choices[{choice}]", "there is room for one answer only")
+    def _cite(self, citation: Citation, out: list[bytes]) -> None:
+        delta = {"type": "citations_delta", "citation": citation_node(citation, own=self._own)}
+        out.append(_frame("content_block_delta", {"index": self._next, "delta": delta}))
 
-    def _drain(self, out: list[bytes]) -> None:
-        while self._waiting and self._at < 0:
-            at = next(iter(self._waiting))
-            for event in _joined(self._waiting.pop(at)):
-                self._more(event, out)
-
-    def _more(self, event: _Part, out: list[bytes]) -> None:
-        """An event of the part whose block is open, or of one whose turn it is."""
-        at = event.index
-        if isinstance(event, Open):
-            self._stop(out)
-            self._open(at, event.part, out)
-            return
-        kind = self._known.get(at, "")
-        if isinstance(event, Close):
-            if at == self._at:
-                self._stop(out)
-            return
-        if not kind or (at != self._at and kind in {"call", "free"}):
-            return  # it has no block here, or its block is complete
-        if at != self._at:
-            self._stop(out)
-            self._open(at, Reasoning() if kind == "thinking" else Text(text=""), out)
-        if isinstance(event, Grow):
-            self._text(event.text, out)
-        elif isinstance(event, Seal):
-            if kind == "thinking":
-                self._seals += event.signature
-                self._sealed += event.sealed
-        elif kind == "text":
-            delta = {"type": "citations_delta", "citation": citation_node(event.citation, own=self._own)}
-            out.append(_frame("content_block_delta", {"index": self._next, "delta": delta}))
+    def _seal(self, signature: str, sealed: str, out: list[bytes]) -> None:
+        self._seals += signature
+        self._sealed += sealed
 
     def _open(self, at: int, part: Part, out: list[bytes]) -> None:
         if not self._own and at not in self._known:  # known: it goes on in a new block
             part_lost(part, f"choices[0].parts[{at}]", self._lost)
         if isinstance(part, Reasoning):
-            self._known[at] = self._kind = "thinking"
+            self._known[at] = self._kind = "thought"
             self._at, self._shown = at, False
             self._seals, self._sealed = part.signature, part.sealed
             self._text(part.text, out)
@@ -170,7 +64,7 @@ class Writer:
             self._begin(said, out)
             self._text(part.text, out)
             for one in part.citations if isinstance(part, Text) else []:
-                self._more(Cite(at, one), out)
+                self._cite(one, out)
         elif isinstance(part, ToolCall):
             self._known[at] = self._kind = "free" if part.free else "call"
             self._at = at
@@ -211,7 +105,7 @@ class Writer:
             self._json(text, out)
         elif kind == "free":
             self._json(encode(text)[1:-1].decode(), out)
-        elif kind == "thinking":
+        elif kind == "thought":
             self._think(out)
             delta: dict[str, Json] = {"type": "thinking_delta", "thinking": text}
             out.append(_frame("content_block_delta", {"index": self._next, "delta": delta}))
@@ -235,13 +129,13 @@ class Writer:
         kind, self._kind, self._at = self._kind, "", -1
         if kind == "free":
             self._json('"}', out)
-        if kind == "thinking":
-            self._seal(out)
+        if kind == "thought":
+            self._seals_out(out)
             return
         out.append(_frame("content_block_stop", {"index": self._next}))
         self._next += 1
 
-    def _seal(self, out: list[bytes]) -> None:
+    def _seals_out(self, out: list[bytes]) -> None:
         if self._seals:
             self._think(out)
             delta: dict[str, Json] = {"type": "signature_delta", "signature": self._seals}
@@ -276,10 +170,7 @@ class Writer:
             self._fault(Fault("the provider broke off"), out)
             return
         self._over = True
-        self._stop(out)
-        while self._waiting:
-            self._drain(out)
-            self._stop(out)
+        self._close_all(out)
         if not self._told:
             self._tell(out)
         delta: dict[str, Json] = {
@@ -288,9 +179,7 @@ class Writer:
         }
         beside: dict[str, Json] = {"delta": delta}
         if not self._own:
-            ending_lost(end.ending, self._lost)
-            self._lost.rest("choices[0]", end.rest)
-            self._lost.rest("usage", {} if self._counted is None else self._counted.rest)
+            self._end_lost(end, EXACT)
         else:
             lay(delta, {key: value for key, value in end.rest.items() if key not in _TOP})
             beside |= {key: value for key, value in end.rest.items() if key in _TOP}
@@ -305,20 +194,3 @@ class Writer:
 
 def _frame(name: str, node: dict[str, Json]) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (name.encode(), encode({"type": name, **node}))
-
-
-def _joined(events: list[_Part]) -> list[_Part]:
-    """What grew while it waited is said at once."""
-    found: list[_Part] = []
-    pieces: list[str] = []
-    for event in events:
-        if isinstance(event, Grow):
-            pieces.append(event.text)
-            continue
-        if pieces:
-            found.append(Grow(event.index, "".join(pieces)))
-            pieces = []
-        found.append(event)
-    if pieces:
-        found.append(Grow(events[0].index, "".join(pieces)))
-    return found

@@ -10,14 +10,10 @@ from poise.wire.anthropic.rest import (
     CONTENT_TEXT,
     INPUT_NONE,
     SOURCE_TEXT,
-    Bad,
     encode,
-    list_of,
-    need_text,
     note,
-    object_of,
-    take_text,
 )
+from poise.wire.conversation.node import Bad, Node, list_of, need_text, object_of, take_text
 from poise.wire.conversation.part import (
     Citation,
     Json,
@@ -31,8 +27,6 @@ from poise.wire.conversation.part import (
     ToolCall,
     ToolResult,
 )
-
-_Node = dict[str, Json]
 
 
 def parts_of(content: Json) -> list[Part]:
@@ -58,7 +52,7 @@ def part_of(value: Json) -> Part:
     return read(node)
 
 
-def citation_of(node: _Node) -> Citation:
+def citation_of(node: Node) -> Citation:
     """One source. Positions count in the cited document, not in the answer, and so stay in rest."""
     rest = dict(node)
     at_url, at_title = source_keys(node.get("type"))
@@ -77,7 +71,7 @@ def source_keys(kind: Json) -> tuple[str, str]:
     return "source" if kind == "search_result_location" else "url", "title"
 
 
-def _text(node: _Node) -> Part:
+def _text(node: Node) -> Part:
     text = need_text(node, "text")
     if len(node) == 2:
         return Text(text=text)
@@ -91,7 +85,7 @@ def _text(node: _Node) -> Part:
     return Text(text=text, citations=citations, signature=signature, rest=rest)
 
 
-def _thinking(node: _Node) -> Part:
+def _thinking(node: Node) -> Part:
     rest = _left(node, "thinking")
     signature = take_text(rest, "signature")
     if rest.get("signature") == "":
@@ -99,11 +93,11 @@ def _thinking(node: _Node) -> Part:
     return Reasoning(text=need_text(node, "thinking"), signature=signature, rest=rest)
 
 
-def _redacted(node: _Node) -> Part:
+def _redacted(node: Node) -> Part:
     return Reasoning(sealed=need_text(node, "data"), rest=_left(node, "data"))
 
 
-def _tool_use(node: _Node) -> Part:
+def _tool_use(node: Node) -> Part:
     name, id = need_text(node, "name"), need_text(node, "id")
     rest = {key: value for key, value in node.items() if key not in _CALL}
     if "input" not in node:
@@ -116,7 +110,7 @@ def _tool_use(node: _Node) -> Part:
     return ToolCall(name=name, arguments=arguments, id=id, signature=signature, rest=rest)
 
 
-def _tool_result(node: _Node) -> Part:
+def _tool_result(node: Node) -> Part:
     call_id = need_text(node, "tool_use_id")
     rest = {key: value for key, value in node.items() if key not in _RESULT}
     content = node.get("content")
@@ -140,15 +134,15 @@ def _tool_result(node: _Node) -> Part:
     return ToolResult(parts=parts, call_id=call_id, failed=failed is True, rest=rest)
 
 
-def _image(node: _Node) -> Part:
+def _image(node: Node) -> Part:
     return _media(node, "image")
 
 
-def _document(node: _Node) -> Part:
+def _document(node: Node) -> Part:
     return _media(node, "file")
 
 
-def _media(node: _Node, kind: MediaKind) -> Part:
+def _media(node: Node, kind: MediaKind) -> Part:
     source = node.get("source")
     if not isinstance(source, dict):
         raise Bad("source", source, "an object")
@@ -186,13 +180,13 @@ def _google_signature(rest: Rest) -> str:
     return signature
 
 
-def _left(node: _Node, taken: str) -> Rest:
+def _left(node: Node, taken: str) -> Rest:
     return {key: value for key, value in node.items() if key not in {"type", taken}}
 
 
 _CALL = frozenset({"type", "id", "name", "input"})
 _RESULT = frozenset({"type", "tool_use_id", "content", "is_error"})
-_READ: dict[str, Callable[[_Node], Part]] = {
+_READ: dict[str, Callable[[Node], Part]] = {
     "text": _text,
     "thinking": _thinking,
     "redacted_thinking": _redacted,

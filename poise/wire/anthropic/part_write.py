@@ -7,18 +7,16 @@ from __future__ import annotations
 
 from base64 import b64decode
 
-import msgspec
-
 from poise.wire.anthropic.part_read import source_keys
 from poise.wire.anthropic.rest import (
     CONTENT_NONE,
     CONTENT_TEXT,
     INPUT_NONE,
     SOURCE_TEXT,
-    decode,
     lay,
     marked,
 )
+from poise.wire.conversation.arguments import arguments_of
 from poise.wire.conversation.part import (
     FORMAL,
     Citation,
@@ -120,28 +118,6 @@ def call_block(part: ToolCall, arguments: Json, *, own: bool) -> _Node:
     if part.signature:
         out["extra_content"] = {"google": {"thought_signature": part.signature}}
     return out
-
-
-def arguments_of(part: ToolCall) -> Json:
-    """The arguments as JSON; text that is none, or free text, is put into an object as ``input``."""
-    if part.free:
-        return {"input": part.arguments}
-    if not part.arguments:
-        return {}
-    try:
-        return decode(part.arguments)  # type: ignore[no-any-return]  # msgspec decodes to Any without a type
-    except (msgspec.DecodeError, RecursionError):
-        return {"input": part.arguments}
-
-
-def is_object(part: ToolCall) -> bool:
-    """Whether the arguments are a JSON object, as this dialect wants them."""
-    if part.free:
-        return False
-    try:
-        return not part.arguments or isinstance(decode(part.arguments), dict)
-    except (msgspec.DecodeError, RecursionError):
-        return False
 
 
 def _result(part: ToolResult, *, own: bool) -> _Node:

@@ -24,22 +24,6 @@ decode = msgspec.json.Decoder().decode
 encode = msgspec.json.Encoder().encode
 
 
-class Bad(Exception):
-    """A field that is not what this dialect says there. where grows from the inside out: ``messages[2].content[0]``."""
-
-    def __init__(self, where: str, value: object, want: str) -> None:
-        super().__init__(where)
-        self.where = where
-        self.value = value
-        self.want = want
-
-    def within(self, outer: str) -> Bad:
-        """The same, seen from one level further out."""
-        inner = self.where
-        self.where = outer if not inner else f"{outer}{inner}" if inner.startswith("[") else f"{outer}.{inner}"
-        return self
-
-
 def lay(out: dict[str, Json], rest: Rest) -> dict[str, Json]:
     """Lay rest over out, marks aside; out is changed and returned."""
     for key, value in rest.items():
@@ -61,34 +45,3 @@ def marked(rest: Rest, mark: str) -> bool:
     """Whether the mark was left."""
     formal = rest.get(FORMAL)
     return isinstance(formal, dict) and mark in formal
-
-
-def take_text(rest: Rest, key: str) -> str:
-    """Take a string out of rest; what is no string, or empty, stays there and '' is returned."""
-    value = rest.get(key)
-    if isinstance(value, str) and value:
-        del rest[key]
-        return value
-    return ""
-
-
-def need_text(node: dict[str, Json], key: str) -> str:
-    """The string at key. Raises Bad."""
-    value = node.get(key)
-    if not isinstance(value, str):
-        raise Bad(key, value, "a string")
-    return value
-
-
-def object_of(value: Json) -> dict[str, Json]:
-    """value, if it is a JSON object. Raises Bad."""
-    if not isinstance(value, dict):
-        raise Bad("", value, "an object")
-    return value
-
-
-def list_of(value: Json) -> list[Json]:
-    """value, if it is a JSON array. Raises Bad."""
-    if not isinstance(value, list):
-        raise Bad("", value, "an array")
-    return value

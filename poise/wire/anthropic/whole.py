@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import msgspec
 
 from poise.errors import AttemptFailed, Failure
 from poise.wire.anthropic import usage
 from poise.wire.anthropic.ending import EXACT, ending_of, word_of
 from poise.wire.anthropic.part_read import parts_of
-from poise.wire.anthropic.part_write import blocks_of, is_object
-from poise.wire.anthropic.rest import NAME, Bad, decode, encode, lay, take_text
-from poise.wire.conversation.answer import Answer, Choice, Ending
+from poise.wire.anthropic.part_write import blocks_of
+from poise.wire.anthropic.rest import NAME, decode, encode, lay
+from poise.wire.conversation.answer import Answer, Choice
 from poise.wire.conversation.ask import Ask
+from poise.wire.conversation.block_answer import HELD, losses, sayable
 from poise.wire.conversation.call_ids import CallIds, calls_before
 from poise.wire.conversation.lost import Lost
-from poise.wire.conversation.part import Json, Kept, Media, Part, Refusal, Rest, Text, ToolCall, ToolResult
+from poise.wire.conversation.node import Bad, take_text
+from poise.wire.conversation.part import Json, Kept, Media, Part, Refusal, Rest, ToolCall, ToolResult
 
 _FORMAL = frozenset({"type", "role"})
 _MODELLED = frozenset({"content", "stop_reason", *_FORMAL})
@@ -74,8 +74,8 @@ def _node(answer: Answer, lost: Lost, ids: CallIds) -> dict[str, Json]:
     own = answer.spoken == NAME
     choice = answer.choices[0] if answer.choices else Choice(parts=[])
     if not own:
-        _losses(answer, choice, lost)
-    parts = choice.parts if own else _sayable(choice.parts, ids)
+        losses(answer, choice, lost, EXACT, part_lost)
+    parts = choice.parts if own else sayable(choice.parts, ids, _has_block)
     out: dict[str, Json] = {
         "id": answer.id,
         "type": "message",
@@ -98,39 +98,6 @@ def _node(answer: Answer, lost: Lost, ids: CallIds) -> dict[str, Json]:
     return lay(lay(out, answer.rest), choice.rest)
 
 
-def _sayable(parts: list[Part], ids: CallIds) -> list[Part]:
-    """What has a block here. Calls without an id get one: a client must name the call that a result answers."""
-    found: list[Part] = []
-    for part in parts:
-        if isinstance(part, ToolCall):
-            id = ids.of_call(part)
-            found.append(part if part.id else msgspec.structs.replace(part, id=id))
-        elif not isinstance(part, Media | ToolResult | Kept) and not (isinstance(part, Text) and not part.text):
-            found.append(part)
-    return found
-
-
-def _losses(answer: Answer, choice: Choice, lost: Lost) -> None:
-    lost.rest("", answer.rest)
-    lost.rest("choices[0]", choice.rest)
-    for number in range(1, len(answer.choices)):
-        lost.add(f"choices[{number}]", "there is room for one answer only")
-    if answer.usage is not None:
-        lost.rest("usage", answer.usage.rest)
-    ending_lost(choice.ending, lost)
-    for at, part in enumerate(choice.parts):
-        where = f"choices[0].parts[{at}]"
-        part_lost(part, where, lost)
-        if isinstance(part, ToolCall) and not part.free and not is_object(part):
-            lost.add(f"{where}.arguments", _HELD)
-
-
-def ending_lost(ending: Ending, lost: Lost) -> None:
-    """Note an ending for which there is no word."""
-    if ending not in EXACT:
-        lost.add("choices[0].finish_reason", f"{ending.value} has no counterpart there")
-
-
 def part_lost(part: Part, where: str, lost: Lost) -> None:
     """Note what another dialect's part cannot say in a block, as far as it is known when it begins."""
     if isinstance(part, Kept):
@@ -144,10 +111,11 @@ def part_lost(part: Part, where: str, lost: Lost) -> None:
     if isinstance(part, Refusal):
         lost.add(where, "a refusal is said as plain text there")
     elif isinstance(part, ToolCall) and part.free:
-        lost.add(f"{where}.arguments", _HELD)
+        lost.add(f"{where}.arguments", HELD)
 
 
-_HELD: Final = "is no JSON object and is given as one that holds it under input"
+def _has_block(part: Part) -> bool:
+    return not isinstance(part, Media | ToolResult | Kept)
 
 
 _UNCOUNTED: dict[str, Json] = {"input_tokens": 0, "output_tokens": 0}

@@ -6,12 +6,24 @@ from typing import Final, Literal
 
 import msgspec
 
-from poise.errors import Error
-from poise.wire.anthropic.rest import Bad, decode, encode, list_of, need_text, note, object_of, take_text
+from poise.wire.anthropic.rest import decode, encode, note
 from poise.wire.bedrock import thinking
-from poise.wire.bedrock.part_read import Node, parts_of
+from poise.wire.bedrock.part_read import parts_of
 from poise.wire.bedrock.rest import NAME, SCHEMA, leave
 from poise.wire.conversation.ask import Ask, HostedTool, OutputForm, Pin, Tool, ToolChoice
+from poise.wire.conversation.block_ask import user_turns
+from poise.wire.conversation.node import (
+    Bad,
+    Node,
+    ask_of,
+    list_of,
+    need_text,
+    object_of,
+    take_number,
+    take_text,
+    take_whole,
+    take_words,
+)
 from poise.wire.conversation.part import (
     Json,
     Kept,
@@ -26,7 +38,6 @@ from poise.wire.conversation.part import (
     ToolResult,
 )
 
-MORE: Final = "more"  # form of a message that stood in the same turn as the one before it
 INLINE: Final = "inline"  # form of system text that stood among the messages
 ADDITIONAL: Final = "additionalModelRequestFields"
 _ROLES: Final[dict[str, Role]] = {"user": "user", "assistant": "assistant", "system": "system"}
@@ -35,19 +46,7 @@ _MODES: Final[dict[str, Literal["auto", "any", "one"]]] = {"auto": "auto", "any"
 
 def read_ask(body: bytes, *, model: str = "", stream: bool = False) -> Ask:
     """Decode a request. Raises Error (invalid_json, invalid_field)."""
-    try:
-        node = decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise Error("invalid_json", f"the body is not JSON: {error}", hint="send one JSON object") from error
-    if not isinstance(node, dict):
-        raise Error("invalid_json", f"the body is {_short(node)}", hint="send one JSON object")
-    try:
-        return _ask(node, model, stream=stream)
-    except RecursionError as error:
-        raise Error("invalid_json", "the body is nested too deeply", hint="nest less deeply") from error
-    except Bad as bad:
-        text = f"{bad.where} is {_short(bad.value)}"
-        raise Error("invalid_field", text, hint=f"{bad.where} wants {bad.want}") from bad
+    return ask_of(body, lambda node: _ask(node, model, stream=stream))
 
 
 def _ask(node: Node, model: str, *, stream: bool) -> Ask:
@@ -129,7 +128,7 @@ def _message(node: Node) -> list[Message]:
     except Bad as bad:
         raise bad.within("content") from None
     if role == "user":
-        return _split(_only(parts, content, Text, Media, ToolResult), rest)
+        return user_turns(_only(parts, content, Text, Media, ToolResult), rest)
     if role == "system":
         return [Message(role=role, parts=_only(parts, content, Text), form=INLINE, rest=rest)]
     parts = _only(parts, content, Text, Media, ToolCall, Reasoning)
@@ -144,37 +143,15 @@ def _only(parts: list[Part], content: Json, *kinds: type) -> list[Part]:
     return parts
 
 
-def _split(parts: list[Part], rest: Rest) -> list[Message]:
-    """A user's turn, cut where results of tools begin and end."""
-    found: list[Message] = []
-    for part in parts:
-        role: Role = "tool" if isinstance(part, ToolResult) else "user"
-        if found and found[-1].role == role:
-            found[-1].parts.append(part)
-        else:
-            found.append(Message(role=role, parts=[part], form=MORE if found else "", rest={} if found else rest))
-    return found or [Message(role="user", parts=[], rest=rest)]
-
-
 def _limits(ask: Ask, rest: Rest) -> None:
     left = _taken(rest, "inferenceConfig")
     if left is None:
         return
     said = dict(left)
     try:
-        limit, stop = left.get("maxTokens"), left.get("stopSequences")
-        if limit is not None:
-            if type(limit) is not int:
-                raise Bad("maxTokens", limit, "a whole number")
-            ask.max_output = limit
-            del left["maxTokens"]
-        ask.temperature, ask.top_p = _number(left, "temperature"), _number(left, "topP")
-        if stop is not None and stop != []:
-            words = [word for word in stop if isinstance(word, str)] if isinstance(stop, list) else []
-            if not isinstance(stop, list) or len(words) < len(stop):
-                raise Bad("stopSequences", stop, "an array of strings")
-            ask.stop = words
-            del left["stopSequences"]
+        ask.max_output = take_whole(left, "maxTokens")
+        ask.temperature, ask.top_p = take_number(left, "temperature"), take_number(left, "topP")
+        ask.stop = take_words(left, "stopSequences")
     except Bad as bad:
         raise bad.within("inferenceConfig") from None
     leave(rest, "inferenceConfig", left, said)
@@ -248,16 +225,6 @@ def _form(config: Node) -> OutputForm | None:
     return form
 
 
-def _number(left: Node, key: str) -> float | None:
-    value = left.get(key)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Bad(key, value, "a number")
-    del left[key]
-    return value
-
-
 def _pins(messages: list[Message]) -> list[Pin]:
     """What of the conversation only its provider can read."""
     found: list[Pin] = []
@@ -268,11 +235,3 @@ def _pins(messages: list[Message]) -> list[Pin]:
             if isinstance(part, Reasoning) and (part.signature or part.sealed):
                 found.append(Pin(what="thinking", value=part.signature or part.sealed))
     return found
-
-
-def _short(value: object) -> str:
-    try:
-        text = encode(value).decode()
-    except (TypeError, ValueError, RecursionError):
-        text = type(value).__name__
-    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -6,10 +6,11 @@ from poise.errors import Error
 from poise.wire.anthropic.rest import encode, lay, marked
 from poise.wire.bedrock import thinking
 from poise.wire.bedrock.ask_adapt import adapted
-from poise.wire.bedrock.ask_read import ADDITIONAL, INLINE, MORE
+from poise.wire.bedrock.ask_read import ADDITIONAL, INLINE
 from poise.wire.bedrock.part_write import Node, blocks_of
 from poise.wire.bedrock.rest import NAME, SCHEMA
 from poise.wire.conversation.ask import Ask, OutputForm, Tool, ToolChoice
+from poise.wire.conversation.block_ask import MORE
 from poise.wire.conversation.codec import Manner
 from poise.wire.conversation.lost import Lost
 from poise.wire.conversation.part import FORMAL, Json, Message

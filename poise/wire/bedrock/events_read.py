@@ -11,12 +11,12 @@ from binascii import Error as NotBase64
 
 import msgspec
 
-from poise.wire.anthropic.rest import Bad, decode, need_text, note, object_of
+from poise.wire.anthropic.rest import decode, note
 from poise.wire.bedrock import usage
 from poise.wire.bedrock.ending import ending_of
 from poise.wire.bedrock.failure import STATUSES, name_of
 from poise.wire.bedrock.frames import Corrupt, Message, messages_of
-from poise.wire.bedrock.part_read import Node, citation_of, media_type_of
+from poise.wire.bedrock.part_read import citation_of, media_type_of
 from poise.wire.bedrock.rest import NAME
 from poise.wire.bedrock.whole import stopped_by
 from poise.wire.conversation.answer import Choice
@@ -33,6 +33,7 @@ from poise.wire.conversation.event import (
     Seal,
     Start,
 )
+from poise.wire.conversation.node import Bad, Node, need_text, object_of
 from poise.wire.conversation.part import Json, Kept, Media, Reasoning, Text, ToolCall
 from poise.wire.sse import TooLong
 

@@ -6,9 +6,10 @@ from base64 import b64encode
 from collections.abc import Callable
 from typing import Final
 
-from poise.wire.anthropic.rest import Bad, encode, list_of, need_text, note, object_of, take_text
+from poise.wire.anthropic.rest import encode, note
 from poise.wire.bedrock.formats import TYPES, format_of
 from poise.wire.bedrock.rest import AS_JSON, CITED, CONTENT_NONE, INPUT_NONE, NO_CITATIONS, NO_FORMAT, SOURCE_TEXT
+from poise.wire.conversation.node import Bad, Node, list_of, need_text, object_of, take_text
 from poise.wire.conversation.part import (
     Citation,
     Json,
@@ -22,8 +23,6 @@ from poise.wire.conversation.part import (
     ToolCall,
     ToolResult,
 )
-
-Node = dict[str, Json]
 
 
 def parts_of(content: Json) -> list[Part]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from poise.wire.anthropic.part_write import arguments_of
 from poise.wire.anthropic.rest import decode, lay, marked
 from poise.wire.bedrock.formats import BLOCKS, format_of
 from poise.wire.bedrock.rest import AS_JSON, CITED, CONTENT_NONE, INPUT_NONE, NO_CITATIONS, NO_FORMAT, SOURCE_TEXT
+from poise.wire.conversation.arguments import arguments_of
 from poise.wire.conversation.part import (
     FORMAL,
     Citation,

@@ -5,17 +5,18 @@ from __future__ import annotations
 import msgspec
 
 from poise.errors import AttemptFailed, Failure
-from poise.wire.anthropic.part_write import is_object
-from poise.wire.anthropic.rest import Bad, decode, encode, lay, marked, note
+from poise.wire.anthropic.rest import decode, encode, lay, marked, note
 from poise.wire.bedrock import usage
 from poise.wire.bedrock.ending import EXACT, ending_of, word_of
-from poise.wire.bedrock.part_read import Node, parts_of
+from poise.wire.bedrock.part_read import parts_of
 from poise.wire.bedrock.part_write import blocks_of, is_sayable
 from poise.wire.bedrock.rest import NAME
-from poise.wire.conversation.answer import Answer, Choice, Ending, Usage
+from poise.wire.conversation.answer import Answer, Choice, Usage
 from poise.wire.conversation.ask import Ask
+from poise.wire.conversation.block_answer import HELD, losses, sayable
 from poise.wire.conversation.call_ids import CallIds, calls_before
 from poise.wire.conversation.lost import Lost
+from poise.wire.conversation.node import Bad, Node
 from poise.wire.conversation.part import Kept, Part, Refusal, Rest, Text, ToolCall
 
 _FIELDS = "additionalModelResponseFields"
@@ -94,8 +95,8 @@ def _node(answer: Answer, lost: Lost, ids: CallIds) -> Node:
     own = answer.spoken == NAME
     choice = answer.choices[0] if answer.choices else Choice(parts=[])
     if not own:
-        _losses(answer, choice, lost)
-    parts = choice.parts if own else _sayable(choice.parts, ids)
+        losses(answer, choice, lost, EXACT, part_lost)
+    parts = choice.parts if own else sayable(choice.parts, ids, is_sayable)
     message: Node = {"role": "assistant", "content": blocks_of(parts, own=own)}
     out: Node = {"output": {"message": message}, "stopReason": word_of(choice.ending, choice.said, own=own)}
     if answer.usage is not None:
@@ -124,39 +125,6 @@ def _own(out: Node, message: Node, rest: Rest) -> Node:
     return out
 
 
-def _sayable(parts: list[Part], ids: CallIds) -> list[Part]:
-    """What has a block here. Calls without an id get one: a client must name the call that a result answers."""
-    found: list[Part] = []
-    for part in parts:
-        if isinstance(part, ToolCall):
-            id = ids.of_call(part)
-            found.append(part if part.id else msgspec.structs.replace(part, id=id))
-        elif is_sayable(part) and not (isinstance(part, Text) and not part.text):
-            found.append(part)
-    return found
-
-
-def _losses(answer: Answer, choice: Choice, lost: Lost) -> None:
-    lost.rest("", answer.rest)
-    lost.rest("choices[0]", choice.rest)
-    for number in range(1, len(answer.choices)):
-        lost.add(f"choices[{number}]", "there is room for one answer only")
-    if answer.usage is not None:
-        lost.rest("usage", answer.usage.rest)
-    ending_lost(choice.ending, lost)
-    for at, part in enumerate(choice.parts):
-        where = f"choices[0].parts[{at}]"
-        part_lost(part, where, lost)
-        if isinstance(part, ToolCall) and not is_object(part):
-            lost.add(f"{where}.arguments", "is no JSON object and is given as one that holds it under input")
-
-
-def ending_lost(ending: Ending, lost: Lost) -> None:
-    """Note an ending that Bedrock has no word for."""
-    if ending not in EXACT:
-        lost.add("choices[0].finish_reason", f"{ending.value} has no counterpart there")
-
-
 def part_lost(part: Part, where: str, lost: Lost) -> None:
     """Note what of another dialect's part is not said here."""
     if not is_sayable(part) or isinstance(part, Kept):
@@ -167,3 +135,5 @@ def part_lost(part: Part, where: str, lost: Lost) -> None:
         lost.add(where, "a refusal is said as plain text there")
     elif isinstance(part, Text | ToolCall) and part.signature:
         lost.add(where, "a seal on it has no counterpart there")
+    if isinstance(part, ToolCall) and part.free:
+        lost.add(f"{where}.arguments", HELD)
