@@ -122,6 +122,8 @@ CODES: dict[str, Code] = {
     "deadline_exceeded": Code(504, "timeout_error"),
     "over_budget": Code(402, "budget_error"),
     "upstream_rate_limited": Code(429, "rate_limit_error"),
+    "upstream_quota": Code(429, "insufficient_quota"),
+    "upstream_overloaded": Code(503, "overloaded_error"),
     "upstream_rejected": Code(400, _BAD),
     "not_carried": Code(400, _BAD),
     "upstream_failed": Code(502, "upstream_error"),
@@ -132,6 +134,18 @@ CODES: dict[str, Code] = {
     "draining": Code(503, "overloaded_error"),
     "record_required": Code(503, "overloaded_error"),
     "internal": Code(500, "server_error"),
+}
+
+# What a caller is told, and the hint beside it, where the last attempt failed so and it is not the caller's fault; all
+# others are upstream_failed. A code's status is the failure's own: stock SDKs wait and try again by it.
+FINAL: dict[Failure, tuple[str, str]] = {
+    Failure.RATE: ("upstream_rate_limited", "slow down"),
+    Failure.QUOTA: ("upstream_quota", "trying again will not help until the provider's account is topped up"),
+    Failure.SPEND_CAP: ("upstream_quota", "trying again will not help until the bound at the provider is raised"),
+    Failure.OVERLOAD: ("upstream_overloaded", "try again after a while, or give the workflow more candidates"),
+    Failure.TIMEOUT: ("upstream_timeout", "try again, or allow more time"),
+    Failure.STALLED: ("upstream_timeout", "try again, or allow more time"),
+    Failure.LOCAL: ("too_busy", "try again"),
 }
 
 

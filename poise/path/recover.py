@@ -7,7 +7,7 @@ from typing import Final
 
 from poise.clock import Clock
 from poise.decision import AttemptRecord, Drop, Outcome, OutcomeKind
-from poise.errors import FAILURES, AttemptFailed, Blame, Error, Failure
+from poise.errors import FAILURES, FINAL, AttemptFailed, Blame, Error, Failure
 from poise.path.fleet import Lane
 from poise.path.gate import Gate
 from poise.path.ledger import answered_record, failed_record
@@ -125,12 +125,9 @@ class Recover:
             return Error("upstream_rejected", text, status=status, vendor_code=code)
         said = f"status {last.status}, " if last.status else ""
         text = f"all attempts failed ({len(tried)}), the last at {lane.target.id}: {said}{text}"
-        if last.failure is Failure.RATE:
-            wait_s = int(last.retry_after_s) + 1 if last.retry_after_s is not None else None
-            return Error("upstream_rate_limited", text, hint="slow down", retry_after_s=wait_s)
-        if facts.status == 504:
-            return Error("upstream_timeout", text, hint="try again, or allow more time")
-        return Error("upstream_failed", text, hint="try again")
+        wait_s = int(last.retry_after_s) + 1 if last.retry_after_s is not None else None
+        code, hint = FINAL.get(last.failure, ("upstream_failed", "try again"))
+        return Error(code, text, hint=hint, retry_after_s=wait_s)
 
 
 def shown(failure: AttemptFailed, lane: Lane) -> str:

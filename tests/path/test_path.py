@@ -92,7 +92,7 @@ def test_a_callers_own_mistake_is_not_tried_elsewhere() -> None:
 
 def test_attempts_are_bounded() -> None:
     """Four candidates that fail, three attempts allowed: three calls, then the truth."""
-    world, sink = World(*[FakePool(whole(503, b"{}")) for _ in range(4)]), FakeSink()
+    world, sink = World(*[FakePool(whole(500, b"{}")) for _ in range(4)]), FakeSink()
     with pytest.raises(Error) as caught:
         asyncio.run(world.ask(sink))
 

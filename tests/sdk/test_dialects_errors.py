@@ -19,16 +19,17 @@ from tests.sdk.speaking import WAYS, Clients, Wish
 # What the caller gets for what the vendor says. A key or model that the vendor does not know is our side's mistake.
 STATUS = {
     "rate": 429,
-    "quota": 502,
+    "quota": 429,
     "context": 400,
-    "overloaded": 502,
+    "overloaded": 503,
     "error-400": 400,
     "error-401": 502,
     "error-404": 502,
     "error-422": 422,
     "error-500": 502,
-    "error-503": 502,
+    "error-503": 503,
 }
+BY_TYPE = {("error-503", "anthropic"): 502}  # Anthropic's type for it, api_error, says more than the status
 WHOLE_BREAKS = ("stream-error", "stream-error-first", "cut")
 STREAM_BREAKS = ("stream-error", "cut")
 ENDS = {  # what only a complete answer says
@@ -38,7 +39,14 @@ ENDS = {  # what only a complete answer says
     "generate_content": ("finishReason",),
     "gemini_array": ("finishReason",),
 }
-OPENAI = {400: "BadRequestError", 422: "UnprocessableEntityError", 429: "RateLimitError", 502: "InternalServerError"}
+OPENAI = {400: "BadRequestError", 422: "UnprocessableEntityError", 429: "RateLimitError"}
+BUSY = {"chat": "InternalServerError", "responses": "InternalServerError", "messages": "ServiceUnavailableError"}
+# How each dialect calls what a client should wait for, and Poise's own code beside it.
+TYPES = {
+    "rate": ("upstream_rate_limited", "rate_limit_error", "rate_limit_error", "RESOURCE_EXHAUSTED"),
+    "quota": ("upstream_quota", "insufficient_quota", "rate_limit_error", "RESOURCE_EXHAUSTED"),
+    "overloaded": ("upstream_overloaded", "overloaded_error", "overloaded_error", "UNAVAILABLE"),
+}
 SAID = "one two three four five six seven eight nine ten"
 
 
@@ -47,7 +55,8 @@ def kinds_of(sdk: str, status: int) -> type[Exception]:
     if sdk == "generate_content":
         return gemini.ClientError if 400 <= status < 500 else gemini.ServerError
     module: Any = anthropic if sdk == "messages" else openai
-    name = OPENAI[status] if status else "APIStatusError" if sdk == "messages" else "APIError"
+    named = OPENAI.get(status) or (BUSY[sdk] if status == 503 else "InternalServerError")
+    name = named if status else "APIStatusError" if sdk == "messages" else "APIError"
     kind: type[Exception] = getattr(module, name)
     return kind
 
@@ -67,10 +76,11 @@ def test_a_refused_call_is_the_sdks_own_exception(
     """By status, whole and streamed alike, with the decision that explains it."""
     if (scenario, vendor) == ("error-422", "gemini"):
         pytest.skip("Google has no such status")
-    with pytest.raises(kinds_of(sdk, STATUS[scenario])) as caught:
+    status = BY_TYPE.get((scenario, vendor), STATUS[scenario])
+    with pytest.raises(kinds_of(sdk, status)) as caught:
         speaker(clients, sdk, way, vendor).ask(f"say:{scenario} {SAID}")
 
-    assert STATUS[scenario] == status_of(caught.value)
+    assert status == status_of(caught.value)
     assert clients.heads.last["x-poise-decision"] in str(getattr(caught.value, "body", caught.value))
     assert "upstream-key" not in str(caught.value)
 
@@ -86,6 +96,27 @@ def test_a_prompt_that_is_too_long_is_told_in_the_words_that_clients_look_for(
     word = "prompt is too long" if sdk == "messages" else "context_length_exceeded"
 
     assert word in str(getattr(caught.value, "body", None) or caught.value)
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("scenario", TYPES)
+@pytest.mark.parametrize("sdk", SPEAKERS)
+def test_what_a_client_should_wait_for_has_its_dialects_own_type(
+    clients: Clients, sdk: str, scenario: str, vendor: str
+) -> None:
+    """And a code of Poise that is the same in each."""
+    with pytest.raises(kinds_of(sdk, STATUS[scenario])) as caught:
+        speaker(clients, sdk, "sync", vendor).ask(f"say:{scenario} please")
+    code, openais, anthropics, googles = TYPES[scenario]
+    error: Any = caught.value
+
+    if sdk == "generate_content":
+        assert googles == error.status
+        assert code.upper() in str(error.details)
+    elif sdk == "messages":
+        assert (anthropics, code) == (error.body["error"]["type"], error.body["error"]["code"])
+    else:
+        assert (openais, code) == (error.type, error.code)
 
 
 @pytest.mark.parametrize("vendor", ["openai", "anthropic"])

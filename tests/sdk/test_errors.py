@@ -78,7 +78,15 @@ def test_a_rate_limit_is_a_rate_limit_error_with_a_time_to_wait(client: openai.O
     assert 7 <= int(error.response.headers["retry-after"]) <= 9
 
 
-@pytest.mark.parametrize("model", ["sim-500", "sim-503", "sim-401", "sim-404", "sim-malformed"])
+def test_an_upstream_without_capacity_is_told_so(client: openai.OpenAI) -> None:
+    """503, on which the SDK would try again, with a code and type of its own."""
+    error = refused(client, "sim-503")
+
+    assert isinstance(error, openai.InternalServerError)
+    assert (503, "upstream_overloaded", "overloaded_error") == (error.status_code, error.code, error.type)
+
+
+@pytest.mark.parametrize("model", ["sim-500", "sim-401", "sim-404", "sim-malformed"])
 def test_a_failing_upstream_is_a_server_error_that_names_the_target(client: openai.OpenAI, model: str) -> None:
     """5xx: neither the provider's own status nor our key is the caller's business."""
     error = refused(client, model)
