@@ -73,6 +73,7 @@ def _besides(price: Price) -> str:
     """Prices that few models have."""
     seldom = (
         ("cache writes", price.cache_write_usd_per_mtok),
+        ("for an hour", price.cache_write_long_usd_per_mtok),
         ("images read", price.image_input_usd_per_mtok),
         ("images made", price.image_output_usd_per_mtok),
         ("sound read", price.audio_input_usd_per_mtok),

@@ -12,14 +12,16 @@ from msgspec import UNSET, UnsetType
 class Price(msgspec.Struct, frozen=True):
     """What a target charges, USD per million tokens; None or UNSET where it is not known.
 
-    Images that are read are charged as text where their price is UNSET. Prices hold for prompts of at most to_tokens tokens
-    (any, where UNSET); per_thousand_requests is charged beside the tokens, USD for a thousand requests.
+    cache_write_long is what a token costs that stays in the cache for an hour, where a vendor charges that apart. Images that
+    are read are charged as text where their price is UNSET. Prices hold for prompts of at most to_tokens tokens (any, where
+    UNSET); per_thousand_requests is charged beside the tokens, USD for a thousand requests.
     """
 
     input_usd_per_mtok: float | None = None
     output_usd_per_mtok: float | None = None
     cached_input_usd_per_mtok: float | None = None
     cache_write_usd_per_mtok: float | UnsetType = UNSET
+    cache_write_long_usd_per_mtok: float | UnsetType = UNSET
     image_input_usd_per_mtok: float | UnsetType = UNSET
     image_output_usd_per_mtok: float | UnsetType = UNSET
     audio_input_usd_per_mtok: float | UnsetType = UNSET

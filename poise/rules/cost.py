@@ -36,7 +36,7 @@ class Counted(Protocol):
 
     @property
     def cache_write_long(self) -> int:
-        """The same for a longer time, at a price that no catalogue entry has yet: UNKNOWN where it was used."""
+        """The same for a longer time (Anthropic: an hour), at a price of its own."""
 
     @property
     def image_input(self) -> int:
@@ -80,7 +80,7 @@ def cost_usd_e12(usage: Counted, price: Price) -> int:
         (usage.input, price.input_usd_per_mtok),
         (usage.cached, price.cached_input_usd_per_mtok),
         (usage.cache_write, price.cache_write_usd_per_mtok),
-        (usage.cache_write_long, None),
+        (usage.cache_write_long, price.cache_write_long_usd_per_mtok),
         (usage.image_input, price.input_usd_per_mtok if isinstance(images, UnsetType) else images),
         (usage.audio_input, price.audio_input_usd_per_mtok),
         (usage.output + usage.reasoning, price.output_usd_per_mtok),

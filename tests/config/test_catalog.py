@@ -101,6 +101,7 @@ def test_a_row_makes_sense(entry: Entry) -> None:
     if price is not None:
         assert price.cached_input is None or price.input is None or price.cached_input <= price.input
         assert price.cache_write is None or price.input is None or price.cache_write >= price.input
+        assert price.cache_write_long is None or (price.cache_write or 0) <= price.cache_write_long
     if model.patience is not None:
         assert model.reasoning
     assert set(entry.offers) <= set(VENDORS)
@@ -156,6 +157,17 @@ def test_seldom_facts_reach_the_target_and_can_be_overruled(tmp_path: Path) -> N
         targets["grok-4.3@x"].can.reasoning,
     )
     assert (Patience(120_000_000), True) == (targets["grok-4@x"].patience, targets["grok-4@x"].can.reasoning)
+
+
+def test_claude_s_cache_costs_a_quarter_more_to_write_and_twice_for_an_hour(tmp_path: Path) -> None:
+    """Each Claude, by the vendor's own rule; it reaches the target that is charged by it."""
+    claudes = [e.model.price for e in ENTRIES if e.vendor == "anthropic" and e.model.price]
+    target = _resolved(tmp_path, "  c: {vendor: anthropic, key: env:K, models: [claude-sonnet-4-5]}\n").targets
+
+    assert [(1.25, 2.0)] * 8 == [
+        ((p.cache_write or 0) / (p.input or 1), (p.cache_write_long or 0) / (p.input or 1)) for p in claudes
+    ]
+    assert 6.0 == target["claude-sonnet-4-5@c"].price.cache_write_long_usd_per_mtok
 
 
 def test_a_model_that_is_not_known_works_and_says_nothing(tmp_path: Path) -> None:

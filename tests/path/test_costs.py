@@ -24,8 +24,22 @@ def test_cached_tokens_have_their_own_price() -> None:
     assert 100 * 2 + 180 + 80 == cost_usd_e6(_option(price), price, Usage(1000, 10, 900))
 
 
+def test_what_is_written_to_the_cache_for_an_hour_has_its_own_price() -> None:
+    """A hundred as text, four hundred for five minutes, five hundred for an hour."""
+    price = Price(2.0, 8.0, cache_write_usd_per_mtok=2.5, cache_write_long_usd_per_mtok=4.0)
+    usage = Usage(1000, 10, cache_write=400, cache_write_long=500)
+
+    assert 100 * 2 + 400 * 2.5 + 500 * 4 + 80 == cost_usd_e6(_option(price), price, usage)
+
+
 @pytest.mark.parametrize(
-    "usage", [Usage(1000, 10, 900), Usage(1000, 10, cache_write=900), Usage(1000, 10, audio_input=5)]
+    "usage",
+    [
+        Usage(1000, 10, 900),
+        Usage(1000, 10, cache_write=900),
+        Usage(1000, 10, cache_write_long=900),
+        Usage(1000, 10, audio_input=5),
+    ],
 )
 def test_a_kind_without_a_price_is_charged_as_text(usage: Usage) -> None:
     """Nothing would be an invitation to overrun a budget."""

@@ -15,6 +15,7 @@ FULL = Price(
     14.0,
     0.175,
     cache_write_usd_per_mtok=2.1875,
+    cache_write_long_usd_per_mtok=3.5,
     image_input_usd_per_mtok=10.0,
     image_output_usd_per_mtok=40.0,
     audio_input_usd_per_mtok=1.0,
@@ -24,6 +25,7 @@ BUCKETS = (
     "input",
     "cached",
     "cache_write",
+    "cache_write_long",
     "image_input",
     "audio_input",
     "output",
@@ -48,6 +50,16 @@ def test_each_bucket_has_its_price_and_thought_is_output() -> None:
 
     assert round(expected * 1_000_000) == cost_usd_e12(usage, FULL)
     assert 20_492 == cost_usd_e6(usage, FULL)
+
+
+def test_what_stays_in_the_cache_for_an_hour_has_a_price_of_its_own() -> None:
+    """Twice the price of text at Anthropic, where what stays five minutes costs a quarter more; neither stands for the other."""
+    usage = Usage(input=10, cache_write=1000, cache_write_long=2000)
+    short, long = Price(3.0, 15.0, cache_write_usd_per_mtok=3.75), Price(3.0, 15.0, cache_write_long_usd_per_mtok=6.0)
+    both = Price(3.0, 15.0, cache_write_usd_per_mtok=3.75, cache_write_long_usd_per_mtok=6.0)
+
+    assert 30 + 3750 + 12_000 == cost_usd_e6(usage, both)
+    assert UNKNOWN == cost_usd_e6(usage, short) == cost_usd_e6(usage, long)
 
 
 @pytest.mark.parametrize(

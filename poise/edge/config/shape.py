@@ -48,6 +48,7 @@ class PriceShape(msgspec.Struct, frozen=True):
     output: Annotated[float | None, _PRICE, "USD per million output tokens"] = None
     cached_input: Annotated[float | None, _PRICE, "USD per million input tokens read from the vendor's cache"] = None
     cache_write: Annotated[float | None, _PRICE, "USD per million input tokens written to the vendor's cache"] = None
+    cache_write_long: Annotated[float | None, _PRICE, "the same where they stay for an hour (Anthropic)"] = None
     image_input: Annotated[float | None, _PRICE, "USD per million tokens of images read; as input where not said"] = (
         None
     )

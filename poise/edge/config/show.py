@@ -130,6 +130,7 @@ def _facts(target: Target) -> Iterator[tuple[str, object]]:
     yield "price.cached_input", price.cached_input_usd_per_mtok
     seldom: dict[str, object] = {
         "price.cache_write": price.cache_write_usd_per_mtok,
+        "price.cache_write_long": price.cache_write_long_usd_per_mtok,
         "price.image_input": price.image_input_usd_per_mtok,
         "price.image_output": price.image_output_usd_per_mtok,
         "price.audio_input": price.audio_input_usd_per_mtok,

@@ -146,6 +146,7 @@ def price_of(said: PriceShape, known: PriceShape) -> Price:
         facts["output"],
         facts["cached_input"],
         cache_write_usd_per_mtok=_set(facts["cache_write"]),
+        cache_write_long_usd_per_mtok=_set(facts["cache_write_long"]),
         image_input_usd_per_mtok=_set(facts["image_input"]),
         image_output_usd_per_mtok=_set(facts["image_output"]),
         audio_input_usd_per_mtok=_set(facts["audio_input"]),
