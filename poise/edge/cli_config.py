@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import TextIO
 
 import msgspec
 
+from poise.clock import SystemClock
+from poise.edge.config.ends import warn_of_ends
 from poise.edge.config.load import load_into
 from poise.edge.config.problem import Findings, Problem
 from poise.edge.config.resolve import Resolved, resolve_into
@@ -19,15 +22,16 @@ DEFAULT_FILE = Path("poise.yaml")
 DEFAULT_DATA = Path(".poise")
 
 
-def check(file: Path | None, print_: bool, json_: bool) -> int:
+def check(file: Path | None, print_: bool, json_: bool, today: dt.date | None = None) -> int:
     """Tell everything that is wrong with a configuration and what may not be meant; no secret needs to be present.
 
     file: poise.yaml in the current folder where None. print_: show the merged result with the source of every value.
-    json_: one object with problems, warnings and, with print_, settings. Returns 1 where there is a problem.
+    json_: one object with problems, warnings and, with print_, settings. today: as the clock says where None; models that
+    their vendors stop to serve are told by it. Returns 1 where there is a problem.
     """
     path = file or DEFAULT_FILE
     findings = Findings()
-    resolved = _examined(path, findings)
+    resolved = _examined(path, findings, today or _today())
     problems, warnings = findings.problems, findings.warnings
     shown = lines(resolved) if print_ and resolved is not None and not problems else None
     if json_:
@@ -90,9 +94,17 @@ def data_folder(said: Path | None) -> Path:
     return Path(data) if data and "://" not in data else DEFAULT_DATA
 
 
-def _examined(path: Path, findings: Findings) -> Resolved | None:
+def _examined(path: Path, findings: Findings, today: dt.date) -> Resolved | None:
     loaded = load_into(path, os.environ, findings)
-    return resolve_into(loaded, findings) if loaded is not None else None
+    if loaded is None:
+        return None
+    resolved = resolve_into(loaded, findings)
+    warn_of_ends(loaded, resolved, today, findings)
+    return resolved
+
+
+def _today() -> dt.date:
+    return dt.datetime.fromtimestamp(SystemClock().now_us() / 1e6, dt.UTC).date()
 
 
 def _say(words: str, stream: TextIO) -> None:
