@@ -62,17 +62,15 @@ def list_at(path: bytes, headers: dict[bytes, bytes]) -> tuple[str, str] | None:
     return ("anthropic" if b"anthropic-version" in headers else "openai"), name
 
 
-def key_in(headers: dict[bytes, bytes], url: bytes) -> bytes | None:
-    """The caller's key where it is no bearer: a vendor's own header, or Gemini's ``?key=``; None where there is none."""
-    for name in KEY_HEADERS:
-        given = headers.get(name)
-        if given is not None:
-            return given.strip()
+def keys_in(headers: dict[bytes, bytes], url: bytes) -> list[bytes]:
+    """What may be the caller's key where it is no bearer: vendors' own headers, then Gemini's ``?key=``; each at most once."""
+    found = [headers[name].strip() for name in KEY_HEADERS if name in headers]
     query = url.partition(b"?")[2]
     if b"key=" in query:
         # Not parse_qsl: it raises for many fields, and for an escape that is no UTF-8 where it was given bytes.
         for field in query.split(b"&", MAX_FIELDS)[:MAX_FIELDS]:
             name, _, value = field.partition(b"=")
             if value and unquote_to_bytes(name) == b"key":
-                return unquote_to_bytes(value.replace(b"+", b" "))
-    return None
+                found.append(unquote_to_bytes(value.replace(b"+", b" ")))
+                break
+    return found

@@ -7,7 +7,7 @@ from typing import Final
 
 from poise.clock import Clock
 from poise.decision import Outcome
-from poise.edge.doors import door_at, key_in, list_at
+from poise.edge.doors import door_at, keys_in, list_at
 from poise.edge.http.message import Message
 from poise.edge.http.reply import Reply
 from poise.edge.listing import listed, one
@@ -124,24 +124,30 @@ class Front:
             )
 
     def _grant(self, message: Message) -> Grant:
+        """By the bearer, which is what Poise documents, else by the first vendor's key that is known: what stands before it
+        may be another's (an egress proxy's ``authorization``). As many hashes as there are keys, at most five.
+        """
         snapshot = self._snapshot
         given = message.headers.get(b"authorization")
-        known = self._known.get(given) if given is not None else None
-        if known is not None:
-            return known
-        secret = given[7:].strip() if given is not None and given[:7].lower() == b"bearer " else None
-        if given is None:
-            secret = given = key_in(message.headers, message.url)
-        if given is not None and secret is not None:
+        if given is not None:
+            known = self._known.get(given)
+            if known is not None:
+                return known
+            if given[:7].lower() == b"bearer ":
+                name = snapshot.keys.get(hash_secret(given[7:].strip(), snapshot.salt))
+                if name is not None:
+                    grant = snapshot.grants[name]
+                    if len(self._known) < MAX_KNOWN:
+                        self._known[given] = grant  # by this value alone: never by one that another key stood beside
+                    return grant
+        secrets = keys_in(message.headers, message.url)
+        for secret in secrets:
             name = snapshot.keys.get(hash_secret(secret, snapshot.salt))
             if name is not None:
-                grant = snapshot.grants[name]
-                if len(self._known) < MAX_KNOWN and secret is not given:
-                    self._known[given] = grant
-                return grant
+                return snapshot.grants[name]
         if snapshot.open_grant:
             return snapshot.grants[snapshot.open_grant]
-        text = "no key was sent" if given is None else "this key is not known"
+        text = "this key is not known" if given is not None or secrets else "no key was sent"
         raise Error("invalid_api_key", text, hint="send 'authorization: Bearer <key>' with a key of poise.yaml")
 
     def _request(self, message: Message, reply: Reply, grant: Grant) -> Request:

@@ -199,3 +199,14 @@ async def test_without_joining_a_body_of_tiny_chunks_takes_many_times_its_size(m
         wire.close()
 
         assert 10 * len(body) < held
+
+
+@on_loop
+async def test_with_a_foreign_header_remembered_for_the_key_beside_it_it_is_a_key() -> None:
+    """An egress proxy's own bearer, which everybody behind it sends, would open what one of them may use."""
+    foreign = b"Bearer of-the-egress-proxy"
+    async with rig() as it:
+        front = it.plane._front  # noqa: SLF001 - the one place where keys are remembered
+        front._known[foreign] = front._snapshot.grants["app"]  # noqa: SLF001
+
+        assert 200 == (await it.ask(post(chat(), auth=b"authorization: " + foreign + b"\r\n"))).status

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.attack.rig import OTHER_KEY, on_loop, rig
+from poise.edge.doors import keys_in
+from tests.attack.rig import OTHER_KEY, UPSTREAM_KEY, on_loop, rig
 from tests.attack.wire import HOST, KEY, chat, get, post
 
 WRONG = {
@@ -115,3 +116,78 @@ async def test_unknown_keys_leave_nothing_behind() -> None:
 
         assert 0 == len(it.plane._front._known)  # noqa: SLF001 - the one place where keys are remembered
         assert ["invalid_api_key"] * 1000 == it.records.codes
+
+
+BEARER = b"authorization: Bearer "
+UPSTREAM_BEARER = b"Bearer " + UPSTREAM_KEY.encode()
+FOREIGN = {
+    "a proxy's bearer": BEARER + b"of-the-egress-proxy\r\n",
+    "a proxy's basic": b"authorization: Basic cHJveHk6c2VjcmV0\r\n",
+    "an empty one": b"authorization:\r\n",
+    "another vendor's": b"api-key: unused\r\n",
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+@pytest.mark.parametrize("header", [b"x-api-key: ", b"x-goog-api-key: ", b"api-key: "])
+@on_loop
+async def test_vendor_key_counts_beside_what_is_not_ours(header: bytes, name: str) -> None:
+    """A client sends its key as its vendor has it, and something on the way adds a header of its own."""
+    lines = FOREIGN[name] if not FOREIGN[name].startswith(header) else b"x-api-key: unused\r\n"
+    async with rig() as it:
+        answer = await it.ask(post(chat("hello"), auth=lines + header + KEY.encode() + b"\r\n"))
+
+        assert (200, "echo hello") == (answer.status, answer.text)
+        assert UPSTREAM_BEARER == dict(it.upstream.seen[0].headers)[b"authorization"]
+        assert KEY.encode() not in repr(it.upstream.seen[0]).encode()
+
+
+@on_loop
+async def test_key_in_the_query_counts_beside_what_is_not_ours() -> None:
+    """As Gemini's older clients send it."""
+    async with rig() as it:
+        path = b"/v1/chat/completions?key=" + KEY.encode()
+        answer = await it.ask(post(chat(), path=path, auth=FOREIGN["a proxy's bearer"]))
+
+        assert 200 == answer.status
+
+
+@on_loop
+async def test_bearer_of_ours_comes_before_any_other_key() -> None:
+    """What Poise documents: the other's right to everything does not widen it, whichever was seen first."""
+    async with rig() as it:
+        both = BEARER + OTHER_KEY.encode() + b"\r\nx-api-key: " + KEY.encode() + b"\r\n"
+        for _ in range(2):
+            assert b'"object":"model"' not in (await it.ask(get(auth=both))).body
+
+            assert b'"object":"model"' in (await it.ask(get(auth=b"x-api-key: " + KEY.encode() + b"\r\n"))).body
+
+
+@on_loop
+async def test_foreign_header_is_never_remembered_for_the_key_beside_it() -> None:
+    """Alone it buys nothing, before and after, on the same connection and on others."""
+    alone = FOREIGN["a proxy's bearer"]
+    beside = alone + b"x-api-key: " + KEY.encode() + b"\r\n"
+    async with rig() as it:
+        wire = await it.connect()
+        for auth, status in ((beside, 200), (alone, 401), (beside, 200), (alone, 401)):
+            await wire.send(get(auth=auth))
+            assert status == (await wire.answer()).status
+        wire.close()
+
+        assert 401 == (await it.ask(get(auth=alone))).status
+        assert 0 == len(it.plane._front._known)  # noqa: SLF001 - the one place where keys are remembered
+
+
+@on_loop
+async def test_work_for_a_stranger_is_bounded_by_the_headers_there_are() -> None:
+    """Each is hashed once, however often its name stands there, and nothing of them is told or tried elsewhere."""
+    names = (b"x-api-key", b"x-goog-api-key", b"api-key")
+    lines = b"".join(b"%b: guess-%d\r\n" % (name, i) for name in names for i in range(25))
+    query = b"/v1/models?" + b"&".join(b"key=guess-%d" % i for i in range(30))
+    async with rig() as it:
+        answer = await it.ask(get(path=query, head=lines, auth=FOREIGN["a proxy's bearer"]))
+
+        assert (401, "invalid_api_key") == (answer.status, answer.code)
+        assert b"guess" not in answer.body
+        assert 4 == len(keys_in(dict.fromkeys((*names, b"x-key"), b"guess, guess"), query))

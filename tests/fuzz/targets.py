@@ -11,7 +11,7 @@ from typing import Final
 from poise.edge.config.load import load
 from poise.edge.config.problem import Problems
 from poise.edge.config.resolve import resolve
-from poise.edge.doors import door_at, key_in
+from poise.edge.doors import door_at, keys_in
 from poise.errors import AttemptFailed, Error
 from poise.wire import failures
 from poise.wire.anthropic import failure as anthropic_failure
@@ -223,7 +223,7 @@ def _failure(read: Callable[[int, dict[bytes, bytes], bytes], AttemptFailed]) ->
 
 def _door(data: bytes, rng: Random) -> None:
     door_at(data.partition(b"?")[0], data)
-    key_in({b"x-api-key": data} if rng.random() < 0.1 else {}, data)
+    keys_in({b"x-api-key": data} if rng.random() < 0.1 else {}, data)
 
 
 class _Config:
