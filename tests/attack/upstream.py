@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import struct
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, cast
 
@@ -94,6 +95,13 @@ class UpstreamSocket(asyncio.Protocol):
         """Close after what was written has been sent."""
         if self._transport is not None:
             self._transport.close()
+
+    def reset(self) -> None:
+        """Close with a RST, as a process that dies does."""
+        if self._transport is not None:
+            sock = self._transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._transport.abort()
 
     def _pump(self) -> None:
         for event in self._events or ():
