@@ -30,7 +30,7 @@ class Writer:
     """
 
     __slots__ = (
-        "_begun", "_calls", "_head", "_ids", "_legacy", "_lost", "_open", "_over", "_own", "_refused", "_tail",
+        "_begun", "_calls", "_detailed", "_head", "_ids", "_legacy", "_lost", "_open", "_over", "_own", "_refused", "_tail",
         "_thoughts", "_usage", "_wants_usage",
     )  # fmt: skip
 
@@ -46,7 +46,9 @@ class Writer:
         self._refused: set[int] = set()
         self._calls: dict[int, int] = {}
         self._thoughts: dict[int, int] = {}
-        self._open: dict[tuple[int, int], tuple[bytes, bytes, ToolCall | Reasoning | None]] = {}
+        self._detailed: set[int] = set()  # choices whose first thought stands in reasoning_details
+        # What stands around the text of each piece of a part, and the part where a seal may come for it.
+        self._open: dict[tuple[int, int], tuple[tuple[bytes, ...], ToolCall | Reasoning | None]] = {}
         self._own = False
         self._over = False
 
@@ -113,17 +115,15 @@ class Writer:
         known = self._open.get((event.choice, event.index))
         if known is None:
             return b""
-        return known[0] + _encode(event.text) + known[1]
+        return _encode(event.text).join(known[0])
 
-    def _around(self, choice: int, before: bytes, after: bytes) -> tuple[bytes, bytes]:
-        """What stands before and behind the text of each piece of a part."""
-        around = self._chunk(choice, before + b"\0" + after)
-        head, _, tail = around.partition(b"\0")
-        return head, tail
+    def _around(self, choice: int, delta: bytes) -> tuple[bytes, ...]:
+        """What stands around the text of each piece of a part, for a delta with NUL in its places: one, or two."""
+        return tuple(self._chunk(choice, delta).split(b"\0"))
 
     def _opened(self, event: Open, out: list[bytes]) -> None:
         part, choice = event.part, event.choice
-        text, field = "", b""
+        text, field, beside = "", b"", b""
         where = f"choices[{choice}].parts[{event.index}]"
         if not self._own and not isinstance(part, Kept):
             self._lost.rest(where, part.rest)
@@ -137,7 +137,7 @@ class Writer:
             self._refused.add(choice)
         elif isinstance(part, Reasoning):
             text, field = part.text, b"reasoning_content"
-            self._thought(event, part, out)
+            beside = self._thought(event, part, out)
         elif isinstance(part, Media):
             self._media(part, choice, where, out)
         elif isinstance(part, Kept) and self._own:
@@ -146,10 +146,10 @@ class Writer:
             what = part.what if isinstance(part, Kept) else "a tool's result"
             self._lost.add(where, f"{what} has no counterpart there")
         if field:
-            around = self._around(choice, b'{"%b":' % field, b"}")
-            self._open[choice, event.index] = (*around, part if isinstance(part, Reasoning) else None)
+            around = self._around(choice, b'{"%b":\0%b}' % (field, beside))
+            self._open[choice, event.index] = (around, part if isinstance(part, Reasoning) else None)
             if text:
-                out.append(around[0] + _encode(text) + around[1])
+                out.append(_encode(text).join(around))
         if isinstance(part, Text):
             for one in part.citations:
                 self._cite(Cite(event.index, one, choice), out)
@@ -173,11 +173,19 @@ class Writer:
         else:
             self._lost.add(where, f"{part.kind} by the model has no counterpart there")
 
-    def _thought(self, event: Open, part: Reasoning, out: list[bytes]) -> None:
-        """Seals, and the mark that one thought follows another, in OpenRouter's form."""
+    def _thought(self, event: Open, part: Reasoning, out: list[bytes]) -> bytes:
+        """Seals, and the mark that one thought follows another, in OpenRouter's form.
+
+        Returns what is said beside each piece of its text. From the second thought on that is the text again, under the
+        thought's number: clients put all pieces of reasoning_content into one text, and a seal is good for its own alone.
+        """
         nth = self._thoughts[event.choice] = self._thoughts.get(event.choice, -1) + 1
         if not (nth or part.sealed or part.signature or part.summary):
-            return
+            return b""
+        details: list[Json] = []
+        if event.choice not in self._detailed:  # clients go by the place in the list: no number may be left out
+            self._detailed.add(event.choice)
+            details += [{"type": "reasoning.text", "text": "", "index": 0}] if nth else []
         if part.sealed:
             detail: Obj = {"type": "reasoning.encrypted", "data": part.sealed, "index": nth}
             if part.id:
@@ -188,7 +196,9 @@ class Writer:
             detail = {"type": "reasoning.text", "text": "", "index": nth}
         if part.signature:
             detail["signature"] = part.signature
-        out.append(self._delta(event.choice, {"reasoning_details": [detail]}))
+        out.append(self._delta(event.choice, {"reasoning_details": [*details, detail]}))
+        kind = b"summary" if part.summary else b"text"
+        return b',"reasoning_details":[{"type":"reasoning.%b","%b":\0,"index":%d}]' % (kind, kind, nth) if nth else b""
 
     def _call(self, event: Open, part: ToolCall, out: list[bytes]) -> None:
         choice = event.choice
@@ -200,27 +210,29 @@ class Writer:
                 self._lost.add(where, "a second call at once cannot be said as function_call")
                 return
             first: Obj = {"function_call": {"name": part.name, "arguments": part.arguments}}
-            around = self._around(choice, b'{"function_call":{"arguments":', b"}}")
+            around = self._around(choice, b'{"function_call":{"arguments":\0}}')
         else:
             kind, field = ("custom", "input") if part.free else ("function", "arguments")
             call: Obj = {"index": nth, "id": id, "type": kind, kind: {"name": part.name, field: part.arguments}}
             if part.signature:
                 call["extra_content"] = {"google": {"thought_signature": part.signature}}
             first = {"tool_calls": [call]}
-            before = b'{"tool_calls":[{"index":%d,"%b":{"%b":' % (nth, kind.encode(), field.encode())
-            around = self._around(choice, before, b"}}]}")
+            around = self._around(
+                choice, b'{"tool_calls":[{"index":%d,"%b":{"%b":\0}}]}' % (nth, kind.encode(), field.encode())
+            )
         part = ToolCall(name=part.name, arguments="", id=str(nth), free=part.free)
-        self._open[choice, event.index] = (*around, part)
+        self._open[choice, event.index] = (around, part)
         out.append(self._delta(choice, first))
 
     def _seal(self, event: Seal, out: list[bytes]) -> None:
         known = self._open.get((event.choice, event.index))
-        part = known[2] if known is not None else None
+        part = known[1] if known is not None else None
         if isinstance(part, ToolCall):
             signed: Obj = {"google": {"thought_signature": event.signature}}
             out.append(self._delta(event.choice, {"tool_calls": [{"index": int(part.id), "extra_content": signed}]}))
         elif isinstance(part, Reasoning):
             nth = self._thoughts.get(event.choice, 0)
+            self._detailed.add(event.choice)
             detail: Obj = {"type": "reasoning.text", "text": "", "signature": event.signature, "index": nth}
             if event.sealed:
                 detail = {"type": "reasoning.encrypted", "data": event.sealed, "index": nth}

@@ -65,9 +65,9 @@ def _read_thought(raw: Obj, marks: Rest) -> list[Part]:
     thought = thought_of(parts)
     for name in THOUGHTS:
         text = raw.get(name)
-        if type(text) is str and text and (not thought or text == thought):
-            if not thought:
-                parts.insert(0, Reasoning(text=text, rest=spelling("plain")))
+        if type(text) is str and text.endswith(thought) and text:
+            if text != thought:  # of the first thought only the seal stands in the list, where it was streamed
+                parts.insert(0, Reasoning(text=text.removesuffix(thought), rest=spelling("plain")))
                 thought = text
             marks["\0=" + name] = None
     return parts
