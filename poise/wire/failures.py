@@ -21,6 +21,7 @@ from poise.errors import AttemptFailed, Failure
 from poise.wire.failures_said import Said, read
 from poise.wire.failures_tables import BY_CODE, BY_STATUS, BY_VENDOR, BY_WORD, GOOGLE, MAX_WORDS_LENGTH
 from poise.wire.openai.failure import MAX_WAIT_S, retry_after_s
+from poise.wire.status import of_status
 
 MAX_TEXT_LENGTH: Final = 1_000  # characters of an error's text that are kept
 
@@ -55,7 +56,8 @@ def _meant(said: Said, status: int, headers: dict[bytes, bytes], vendor: str) ->
     inner = said.inner
     if inner is not None:  # a router tells what the vendor behind it said, which is more exact where it says anything
         nested = _failure(inner, status, "")
-        failure = nested if nested is not _by_status(status) or failure is _by_status(status) else failure
+        plain = of_status(status, BY_STATUS)
+        failure = nested if nested is not plain or failure is plain else failure
     deepest = inner if inner is not None and (inner.message or inner.code) else said
     text = deepest.message or said.message or f"status {status}, no body"
     wait_s = retry_after_s(headers)
@@ -83,7 +85,7 @@ def _failure(said: Said, status: int, vendor: str) -> Failure:
         if row.applies(status, words):
             return row.failure
     google = GOOGLE.get(said.kind)
-    return google if google is not None else _by_status(status)
+    return google if google is not None else of_status(status, BY_STATUS)
 
 
 def _nuanced(known: Failure, said: Said, status: int, words: str) -> Failure:
@@ -93,15 +95,6 @@ def _nuanced(known: Failure, said: Said, status: int, words: str) -> Failure:
     if known is Failure.PERMISSION and status == 401:
         return Failure.AUTH
     return known
-
-
-def _by_status(status: int) -> Failure:
-    known = BY_STATUS.get(status)
-    if known is not None:
-        return known
-    if 300 <= status < 400:
-        return Failure.MALFORMED  # redirects are never followed: the key would go to another origin
-    return Failure.BAD_REQUEST if 400 <= status < 500 else Failure.SERVER
 
 
 def _plain(name: str) -> str:

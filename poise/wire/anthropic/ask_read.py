@@ -6,16 +6,13 @@ from typing import Final, Literal
 
 from poise.wire.anthropic import thinking
 from poise.wire.anthropic.part_read import parts_of
-from poise.wire.anthropic.rest import (
-    NAME,
-    OUTPUT_FORMAT,
-    note,
-)
+from poise.wire.anthropic.rest import NAME, OUTPUT_FORMAT, note
 from poise.wire.conversation.ask import Ask, HostedTool, OutputForm, Pin, Tool, ToolChoice
 from poise.wire.conversation.block_ask import user_turns
 from poise.wire.conversation.node import (
     Bad,
     ask_of,
+    each,
     list_of,
     need_text,
     object_of,
@@ -24,18 +21,7 @@ from poise.wire.conversation.node import (
     take_whole,
     take_words,
 )
-from poise.wire.conversation.part import (
-    Json,
-    Kept,
-    Media,
-    Message,
-    Reasoning,
-    Rest,
-    Role,
-    Text,
-    ToolCall,
-    ToolResult,
-)
+from poise.wire.conversation.part import Json, Kept, Media, Message, Reasoning, Rest, Role, Text, ToolCall, ToolResult
 
 INLINE: Final = "inline"  # form of system text that stood among the messages
 TEXT: Final = "text"  # form of content that was a bare string
@@ -145,14 +131,10 @@ def _tools(rest: Rest) -> list[Tool | HostedTool]:
     if said is None or said == []:
         return []
     del rest["tools"]
-    found: list[Tool | HostedTool] = []
-    at = -1
     try:
-        for at, node in enumerate(list_of(said)):  # noqa: B007 - where it failed
-            found.append(_tool(object_of(node)))
+        return each(said, lambda node: _tool(object_of(node)))
     except Bad as bad:
-        raise bad.within("tools" if at < 0 else f"tools[{at}]") from None
-    return found
+        raise bad.within("tools") from None
 
 
 def _tool(node: dict[str, Json]) -> Tool | HostedTool:

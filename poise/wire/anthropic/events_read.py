@@ -14,19 +14,7 @@ from poise.wire.anthropic import usage
 from poise.wire.anthropic.ending import ending_of
 from poise.wire.anthropic.part_read import citation_of, part_of
 from poise.wire.anthropic.rest import NAME, decode
-from poise.wire.conversation.event import (
-    Cite,
-    Close,
-    Counted,
-    Done,
-    End,
-    Event,
-    Fault,
-    Grow,
-    Open,
-    Seal,
-    Start,
-)
+from poise.wire.conversation.event import Cite, Close, Counted, Done, End, Event, Fault, Grow, Open, Seal, Start
 from poise.wire.conversation.node import Bad, need_text, object_of, take_text
 from poise.wire.conversation.part import FORMAL, Json, Kept, Reasoning, Rest, Text, ToolCall
 from poise.wire.sse import data_of, events_of

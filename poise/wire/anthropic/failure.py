@@ -12,6 +12,7 @@ import msgspec
 from poise.errors import AttemptFailed, Error, Failure
 from poise.wire.anthropic.rest import decode, encode
 from poise.wire.openai.failure import retry_after_s
+from poise.wire.status import USUAL, of_status
 
 _BY_TYPE: Final = {
     "invalid_request_error": Failure.BAD_REQUEST,
@@ -25,18 +26,7 @@ _BY_TYPE: Final = {
     "api_error": Failure.SERVER,
     "overloaded_error": Failure.OVERLOAD,
 }
-_BY_STATUS: Final = {
-    401: Failure.AUTH,
-    402: Failure.QUOTA,
-    403: Failure.PERMISSION,
-    404: Failure.NOT_FOUND,
-    408: Failure.TIMEOUT,
-    413: Failure.TOO_LARGE,
-    429: Failure.RATE,
-    503: Failure.OVERLOAD,
-    504: Failure.TIMEOUT,
-    529: Failure.OVERLOAD,
-}
+_BY_STATUS: Final = USUAL | {402: Failure.QUOTA, 529: Failure.OVERLOAD}
 # What hides behind invalid_request_error: only the words tell.
 _BY_WORDS: Final = (
     ("prompt is too long", Failure.CONTEXT_LENGTH),
@@ -64,7 +54,7 @@ _KINDS: Final = {
 def read(status: int, headers: dict[bytes, bytes], body: bytes) -> AttemptFailed:
     """What an error answer means; headers as in ``wire.openai.failure``. Status 200 is an error inside a success."""
     kind, text = _words(body)
-    failure = _BY_TYPE.get(kind) or _by_status(status)
+    failure = _BY_TYPE.get(kind) or of_status(status, _BY_STATUS)
     if failure is Failure.BAD_REQUEST:
         low = text[:500].lower()
         failure = next((one for words, one in _BY_WORDS if words in low), failure)
@@ -104,15 +94,6 @@ def _shape(error: Error, decision: str) -> dict[str, object]:
     if decision:
         inner["decision"] = decision
     return {"type": "error", "error": inner}
-
-
-def _by_status(status: int) -> Failure:
-    known = _BY_STATUS.get(status)
-    if known is not None:
-        return known
-    if 300 <= status < 400:
-        return Failure.MALFORMED  # redirects are never followed: the key would go to another origin
-    return Failure.BAD_REQUEST if 400 <= status < 500 else Failure.SERVER
 
 
 def _words(body: bytes) -> tuple[str, str]:

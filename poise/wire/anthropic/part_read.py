@@ -5,15 +5,8 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable
 
-from poise.wire.anthropic.rest import (
-    CONTENT_NONE,
-    CONTENT_TEXT,
-    INPUT_NONE,
-    SOURCE_TEXT,
-    encode,
-    note,
-)
-from poise.wire.conversation.node import Bad, Node, list_of, need_text, object_of, take_text
+from poise.wire.anthropic.rest import CONTENT_NONE, CONTENT_TEXT, INPUT_NONE, SOURCE_TEXT, encode, note
+from poise.wire.conversation.node import Bad, Node, each, need_text, object_of, take_text
 from poise.wire.conversation.part import (
     Citation,
     Json,
@@ -31,16 +24,7 @@ from poise.wire.conversation.part import (
 
 def parts_of(content: Json) -> list[Part]:
     """A list of blocks. Raises Bad."""
-    found: list[Part] = []
-    at = 0
-    try:
-        for at, node in enumerate(list_of(content)):  # noqa: B007 - where it failed
-            found.append(part_of(node))
-    except Bad as bad:
-        if not isinstance(content, list):
-            raise
-        raise bad.within(f"[{at}]") from None
-    return found
+    return each(content, part_of)
 
 
 def part_of(value: Json) -> Part:

@@ -8,14 +8,7 @@ from __future__ import annotations
 from base64 import b64decode
 
 from poise.wire.anthropic.part_read import source_keys
-from poise.wire.anthropic.rest import (
-    CONTENT_NONE,
-    CONTENT_TEXT,
-    INPUT_NONE,
-    SOURCE_TEXT,
-    lay,
-    marked,
-)
+from poise.wire.anthropic.rest import CONTENT_NONE, CONTENT_TEXT, INPUT_NONE, SOURCE_TEXT, lay, marked
 from poise.wire.conversation.arguments import arguments_of
 from poise.wire.conversation.part import (
     FORMAL,

@@ -16,6 +16,7 @@ from poise.wire.conversation.node import (
     Bad,
     Node,
     ask_of,
+    each,
     list_of,
     need_text,
     object_of,
@@ -163,15 +164,12 @@ def _tools(ask: Ask, rest: Rest) -> None:
         return
     said = dict(left)
     tools = left.get("tools")
-    at = -1
     try:
         if tools is not None and tools != []:
-            ask.tools = []
-            for at, node in enumerate(list_of(tools)):  # noqa: B007 - where it failed
-                ask.tools.append(_tool(object_of(node)))
+            ask.tools = each(tools, lambda node: _tool(object_of(node)))
             del left["tools"]
     except Bad as bad:
-        raise bad.within("toolConfig.tools" if at < 0 else f"toolConfig.tools[{at}]") from None
+        raise bad.within("toolConfig.tools") from None
     choice = left.get("toolChoice")
     if isinstance(choice, dict) and len(choice) == 1:
         word, inner = next(iter(choice.items()))

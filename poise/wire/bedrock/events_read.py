@@ -20,19 +20,7 @@ from poise.wire.bedrock.part_read import citation_of, media_type_of
 from poise.wire.bedrock.rest import NAME
 from poise.wire.bedrock.whole import stopped_by
 from poise.wire.conversation.answer import Choice
-from poise.wire.conversation.event import (
-    Cite,
-    Close,
-    Counted,
-    Done,
-    End,
-    Event,
-    Fault,
-    Grow,
-    Open,
-    Seal,
-    Start,
-)
+from poise.wire.conversation.event import Cite, Close, Counted, Done, End, Event, Fault, Grow, Open, Seal, Start
 from poise.wire.conversation.node import Bad, Node, need_text, object_of
 from poise.wire.conversation.part import Json, Kept, Media, Reasoning, Text, ToolCall
 from poise.wire.sse import TooLong

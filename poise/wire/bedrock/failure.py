@@ -13,6 +13,7 @@ from poise.errors import AttemptFailed, Error, Failure
 from poise.wire.anthropic.rest import decode, encode
 from poise.wire.bedrock.frames import write
 from poise.wire.openai.failure import retry_after_s
+from poise.wire.status import USUAL, of_status
 
 MAX_TEXT_LENGTH: Final = 1_000  # characters of an error's text that are kept
 _BY_NAME: Final = {
@@ -51,17 +52,7 @@ _BY_NAME: Final = {
     "SerializationException": Failure.BAD_REQUEST,
     "ConflictException": Failure.BAD_REQUEST,
 }
-_BY_STATUS: Final = {
-    401: Failure.AUTH,
-    403: Failure.PERMISSION,
-    404: Failure.NOT_FOUND,
-    408: Failure.TIMEOUT,
-    413: Failure.TOO_LARGE,
-    424: Failure.SERVER,
-    429: Failure.RATE,
-    503: Failure.OVERLOAD,
-    504: Failure.TIMEOUT,
-}
+_BY_STATUS: Final = USUAL | {424: Failure.SERVER}
 STATUSES: Final = {
     "ThrottlingException": 429,
     "ValidationException": 400,
@@ -146,7 +137,7 @@ def meaning(name: str, text: str, status: int) -> Failure:
     """
     failure = _BY_NAME.get(name_of(name))
     if failure is None or (failure is Failure.SERVER and status not in {200, 424, 500}):
-        failure = _by_status(status) if status else failure or Failure.SERVER
+        failure = of_status(status, _BY_STATUS) if status else failure or Failure.SERVER
     low = text[:2_000].lower()
     for exact, words in _BY_WORDS.get(failure, ()):
         if all(word in low for word in words):
@@ -190,15 +181,6 @@ def _name(code: str, status: int) -> str:
     if name_of(code) in _BY_NAME:
         return name_of(code)
     return _NAMES.get(status) or ("ValidationException" if 400 <= status < 500 else "InternalServerException")
-
-
-def _by_status(status: int) -> Failure:
-    known = _BY_STATUS.get(status)
-    if known is not None:
-        return known
-    if 300 <= status < 400:
-        return Failure.MALFORMED  # redirects are never followed: the signature is for another host
-    return Failure.BAD_REQUEST if 400 <= status < 500 else Failure.SERVER
 
 
 def _said(body: bytes) -> tuple[str, str, int]:

@@ -9,7 +9,7 @@ from typing import Final
 from poise.wire.anthropic.rest import encode, note
 from poise.wire.bedrock.formats import TYPES, format_of
 from poise.wire.bedrock.rest import AS_JSON, CITED, CONTENT_NONE, INPUT_NONE, NO_CITATIONS, NO_FORMAT, SOURCE_TEXT
-from poise.wire.conversation.node import Bad, Node, list_of, need_text, object_of, take_text
+from poise.wire.conversation.node import Bad, Node, each, list_of, need_text, object_of, take_text
 from poise.wire.conversation.part import (
     Citation,
     Json,
@@ -27,13 +27,7 @@ from poise.wire.conversation.part import (
 
 def parts_of(content: Json) -> list[Part]:
     """A list of blocks. Raises Bad."""
-    found: list[Part] = []
-    for at, node in enumerate(list_of(content)):
-        try:
-            found.append(part_of(node))
-        except Bad as bad:
-            raise bad.within(f"[{at}]") from None
-    return found
+    return each(content, part_of)
 
 
 def part_of(value: Json) -> Part:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -12,6 +12,7 @@ from poise.wire.conversation.ask import Ask
 from poise.wire.conversation.part import Json, Rest
 
 Node = dict[str, Json]
+_T = TypeVar("_T")
 
 _decode: Final = msgspec.json.Decoder().decode
 _encode: Final = msgspec.json.Encoder().encode
@@ -113,6 +114,17 @@ def list_of(value: Json) -> list[Json]:
     if not isinstance(value, list):
         raise Bad("", value, "an array")
     return value
+
+
+def each(value: Json, read: Callable[[Json], _T]) -> list[_T]:
+    """The elements of an array as read makes them. Raises Bad, with the place of the one that is bad."""
+    found: list[_T] = []
+    for at, node in enumerate(list_of(value)):
+        try:
+            found.append(read(node))
+        except Bad as bad:
+            raise bad.within(f"[{at}]") from None
+    return found
 
 
 def _short(value: object) -> str:

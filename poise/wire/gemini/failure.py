@@ -10,6 +10,7 @@ from poise.errors import AttemptFailed, Error, Failure
 from poise.wire.conversation.part import Json
 from poise.wire.gemini.forms import Obj, decode, encode
 from poise.wire.openai.failure import MAX_WAIT_S, retry_after_s
+from poise.wire.status import USUAL, of_status
 
 _BY_WORD: Final = {
     "INVALID_ARGUMENT": Failure.BAD_REQUEST,
@@ -29,17 +30,7 @@ _BY_WORD: Final = {
     "ABORTED": Failure.SERVER,
     "CANCELLED": Failure.SERVER,  # of a call that we have not cancelled
 }
-_BY_STATUS: Final = {
-    401: Failure.AUTH,
-    403: Failure.PERMISSION,
-    404: Failure.NOT_FOUND,
-    408: Failure.TIMEOUT,
-    413: Failure.TOO_LARGE,
-    429: Failure.RATE,
-    499: Failure.SERVER,
-    503: Failure.OVERLOAD,
-    504: Failure.TIMEOUT,
-}
+_BY_STATUS: Final = USUAL | {499: Failure.SERVER}
 # google.rpc.ErrorInfo names the reason; it is finer than the status and than the HTTP code.
 _BY_REASON: Final = {
     "API_KEY_INVALID": Failure.AUTH,
@@ -122,12 +113,7 @@ def _meaning(status: int, said: _Said) -> Failure:
                 return failure
     if said.word in _BY_WORD:
         return _BY_WORD[said.word]
-    by_status = _BY_STATUS.get(status)
-    if by_status is not None:
-        return by_status
-    if 300 <= status < 400:
-        return Failure.MALFORMED  # redirects are never followed: the key would go to another origin
-    return Failure.BAD_REQUEST if 400 <= status < 500 else Failure.SERVER
+    return of_status(status, _BY_STATUS)
 
 
 def _exhausted(said: _Said) -> Failure:

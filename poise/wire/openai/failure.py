@@ -7,20 +7,11 @@ from email.utils import parsedate_to_datetime
 import msgspec
 
 from poise.errors import CODES, AttemptFailed, Error, Failure
+from poise.wire.status import USUAL, of_status
 
 MAX_WAIT_S = 60.0  # an upstream that asks for more is not waited for any longer than this (fault F01)
 
-_BY_STATUS = {
-    401: Failure.AUTH,
-    403: Failure.PERMISSION,
-    404: Failure.NOT_FOUND,
-    408: Failure.TIMEOUT,
-    413: Failure.TOO_LARGE,
-    429: Failure.RATE,
-    503: Failure.OVERLOAD,
-    504: Failure.TIMEOUT,
-    529: Failure.OVERLOAD,
-}
+_BY_STATUS = USUAL | {529: Failure.OVERLOAD}
 _BY_CODE = {
     "context_length_exceeded": Failure.CONTEXT_LENGTH,
     "content_filter": Failure.CONTENT_FILTER,
@@ -53,11 +44,7 @@ def read(status: int, headers: dict[bytes, bytes], body: bytes) -> AttemptFailed
     """What an error answer means. headers may hold retry-after and retry-after-ms; status 200 is an error inside a success."""
     inner = _inner(body)
     named = _BY_CODE.get(str(inner.code)) or _BY_CODE.get(inner.type or "")
-    by_status = _BY_STATUS.get(status)
-    if by_status is None:
-        by_status = Failure.BAD_REQUEST if 400 <= status < 500 else Failure.SERVER
-        if 300 <= status < 400:
-            by_status = Failure.MALFORMED  # redirects are never followed: the key would go to another origin
+    by_status = of_status(status, _BY_STATUS)
     text = inner.message or body[:200].decode(errors="replace") or f"status {status}, no body"
     return AttemptFailed(
         named or by_status, text, status=status, retry_after_s=retry_after_s(headers), code=str(inner.code or "")
