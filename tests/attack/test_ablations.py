@@ -207,6 +207,6 @@ async def test_with_a_foreign_header_remembered_for_the_key_beside_it_it_is_a_ke
     foreign = b"Bearer of-the-egress-proxy"
     async with rig() as it:
         front = it.plane._front  # noqa: SLF001 - the one place where keys are remembered
-        front._known[foreign] = front._snapshot.grants["app"]  # noqa: SLF001
+        front._known[foreign] = front._snapshot.grants["app"]  # noqa: SLF001 - the wrong memory that must not be
 
         assert 200 == (await it.ask(post(chat(), auth=b"authorization: " + foreign + b"\r\n"))).status
