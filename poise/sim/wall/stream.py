@@ -146,7 +146,11 @@ def _events(fault: Fault, asked: Asked, answer: Answer, speech: Speech) -> list[
     elif inline:
         at = next(at for at, row in enumerate(rows) if row[0].part == "finish")
         telling = _telling(speech.events(answer, told))
-        rows[at] = (Event(rows[at][0].data[:-1] + b"," + telling.data[telling.data.find(b'"usage":') :], "finish"), 0, told)
+        rows[at] = (
+            Event(rows[at][0].data[:-1] + b"," + telling.data[telling.data.find(b'"usage":') :], "finish"),
+            0,
+            told,
+        )
     return rows
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import warnings
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -159,7 +160,10 @@ def authority_for(folder: Path, clock: Clock) -> Authority:
 
 def _limit_to_tls_1_1(context: ssl.SSLContext) -> None:
     """Python marks the old versions as deprecated, which is the point of this variant."""
-    context.options |= ssl.OP_NO_TLSv1_2 | ssl.OP_NO_TLSv1_3
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
 
 
 def _library() -> tuple[Foreign, Foreign, Foreign]:

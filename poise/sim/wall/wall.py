@@ -73,6 +73,11 @@ class Wall:
         return len(self._open)
 
     @property
+    def listening(self) -> bool:
+        """Whether its port accepts."""
+        return self._server is not None
+
+    @property
     def door(self) -> str:
         """How the door is now; '' for open."""
         return self.script.door(self.now_s)

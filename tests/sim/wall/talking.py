@@ -18,7 +18,13 @@ WAIT_S = 20.0  # a bound on a test that hangs, never waited for otherwise
 
 
 def ask(
-    model: str, prompt: str = "what is it", *, dialect: str = "openai", stream: bool = True, id: str = "a-1", **more: Any
+    model: str,
+    prompt: str = "what is it",
+    *,
+    dialect: str = "openai",
+    stream: bool = True,
+    id: str = "a-1",
+    **more: object,
 ) -> bytes:
     """The bytes of one request."""
     said = [{"role": "user", "content": prompt}]
@@ -27,7 +33,9 @@ def ask(
         body["stream_options"] = {"include_usage": True}
     if dialect == "responses":
         body = {"model": model, "input": prompt, "stream": stream}
-    path = PATHS.get(dialect, f"/v1beta/models/{model}:{'streamGenerateContent?alt=sse' if stream else 'generateContent'}")
+    path = PATHS.get(
+        dialect, f"/v1beta/models/{model}:{'streamGenerateContent?alt=sse' if stream else 'generateContent'}"
+    )
     if dialect == "gemini":
         body = {"contents": [{"role": "user", "parts": [{"text": prompt}]}]}
     raw = json.dumps(body | more).encode()
@@ -147,7 +155,11 @@ async def dial(port: int) -> socket.socket:
     """A real socket."""
     sock = socket.socket()
     sock.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
+    try:
+        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
+    except OSError:
+        sock.close()
+        raise
     return sock
 
 
@@ -169,3 +181,10 @@ async def exchange(port: int, request: bytes, *, most: int = 1 << 30) -> Got:
     finally:
         sock.close()
     return Got(b"".join(pieces), "open")
+
+
+async def until(fact: Callable[[], object]) -> None:
+    """Let the loop turn until something holds."""
+    async with asyncio.timeout(WAIT_S):
+        while not fact():  # noqa: ASYNC110 - facts about the code under test, which sets no events for tests
+            await asyncio.sleep(0)
