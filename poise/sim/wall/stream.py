@@ -197,6 +197,6 @@ def _rendered(event: Event, style: str, asked: Asked, number: int) -> bytes:
 _BESIDE: Final = {
     "bad-line": b"this line has no field\n\n",
     "bad-json": b'data: {"choices": [{"del\n\n',
-    "bad-utf8": b'data: {"note":"\xff\xfe"}\n\n',
+    "bad-utf8": b'data: {"choices":[],"note":"\xff\xfe"}\n\n',
     "comments": _COMMENTS + b"\n",
 }
