@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import socket
 import struct
+import termios
 from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, cast
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from poise.sim.wall.wall import Wall
 
 NO_LINGER: Final = struct.pack("ii", 1, 0)  # closing sends RST, whatever was read
+LOOK_S: Final = 0.005
+MAX_LOOKS: Final = 1_000
 MAX_WAITING: Final = 64
 _ENDED: Final[dict[End, Ended]] = {"done": "complete", "fin": "fin", "rst": "rst", "bare": "bare", "half": "half"}
 
@@ -180,13 +184,24 @@ class WallConnection(asyncio.Protocol):
         if transport is None:
             return
         if end == "rst":
-            self.reset()
+            self._reset_when_sent(MAX_LOOKS)
         elif end == "half" and transport.can_write_eof():
             transport.write_eof()
         elif end == "bare" and transport.get_extra_info("ssl_object") is not None:
             _shut(transport)
         else:
             transport.close()
+
+    def _reset_when_sent(self, looks: int) -> None:
+        """A reset throws away what the kernel has not sent, so its queue is looked at until it is empty, or for five seconds."""
+        transport = self._transport
+        if transport is None:
+            return
+        sock = transport.get_extra_info("socket")
+        if sock is None or not looks or not _queued_bytes(sock.fileno()):
+            self.reset()
+        else:
+            self._timer = self._wall.clock.later(LOOK_S, lambda: self._reset_when_sent(looks - 1))
 
     def reset(self) -> None:
         """RST, whatever is under way."""
@@ -209,6 +224,14 @@ def _shut(transport: asyncio.Transport) -> None:
     with socket.socket(fileno=socket.dup(transport.get_extra_info("socket").fileno())) as plain:
         plain.shutdown(socket.SHUT_WR)
     transport.abort()
+
+
+def _queued_bytes(number: int) -> int:
+    """What the kernel still has to send on a socket, or has not been told that it arrived."""
+    if number < 0:
+        return 0
+    queued: int = struct.unpack("i", fcntl.ioctl(number, termios.TIOCOUTQ, b"\0\0\0\0"))[0]
+    return queued
 
 
 def _status_of(data: bytes) -> int:

@@ -99,7 +99,8 @@ def answer_to(asked: Asked, *, tokens: int, model: str, finish: str, tool: str, 
     """The answer: words derived from seed and prompt alone, so that a restart says the same, unless vary is set."""
     again = b"%d" % asked.restart if vary else b""
     dice = dice_for(asked.seed, *[text.encode("utf-8", "surrogatepass") for text in asked.texts], again)
-    count = min(tokens or 12 + dice.below(12), MAX_TOKENS)
+    usual = 12 + dice.below(12)  # thrown in any case, so that a longer answer begins as a shorter one does
+    count = min(tokens or usual, MAX_TOKENS)
     most = _most(asked.body)
     ended = finish or "stop"
     if 0 < most < count:

@@ -81,7 +81,7 @@ def _last(fault: Fault) -> Move:
     """How a stream ends that has said everything."""
     if fault.do == "linger":
         return Move(fault.stall_s, frame.LAST_CHUNK, end="done") if fault.stall_s else Move(end="never")
-    if fault.do == "cut" or fault.end in ("rst", "fin", "bare", "half"):
+    if fault.at_byte < 0 and (fault.do == "cut" or fault.end in ("rst", "fin", "bare", "half")):
         return Move(end=fault.end or "fin")
     return Move(0.0, frame.LAST_CHUNK, end="done")
 

@@ -169,8 +169,8 @@ def _limit_to_tls_1_1(context: ssl.SSLContext) -> None:
 def _library() -> tuple[Foreign, Foreign, Foreign]:
     try:
         from cryptography import x509  # noqa: PLC0415 - no part of the base install
-        from cryptography.hazmat.primitives import hashes  # noqa: PLC0415
-        from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
+        from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 - as above
+        from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - as above
     except ModuleNotFoundError as missing:
         text = "certificates are made with the package cryptography, which is not installed"
         raise Error("internal", text, hint="pip install cryptography") from missing
