@@ -18,6 +18,8 @@ from poise.sim.clock import EPOCH_US, VirtualClock, run
 from poise.sim.faults.client import Dialect, Told, Wish, visit
 from poise.sim.house import House
 from poise.sim.pipe import MemoryNetwork
+from poise.sim.tcpfault.link import Weather
+from poise.sim.tcpfault.proxy import TcpFault
 from poise.sim.wall.attempt import Attempt
 from poise.sim.wall.bill import Bill, Economics
 from poise.sim.wall.speech import Asked, answer_to
@@ -38,7 +40,7 @@ PLACES: Final = ("primary", "secondary")
 class Case(msgspec.Struct, frozen=True):
     """What is played. primary and fallback are plans of the wall ('' for no fallback); guests arrive at these seconds.
 
-    refused is a window in which nobody listens at the primary. Both speak the guests' dialect.
+    refused_s is a window in which nobody listens at the primary, weather is that of the link to it. Both speak the guests' dialect.
     """
 
     primary: str = "ok"
@@ -53,6 +55,7 @@ class Case(msgspec.Struct, frozen=True):
     refused_s: tuple[float, float] = (-1.0, -1.0)
     economics: Economics = Economics()
     timers: Timers = Timers()
+    weather: Weather = Weather()
 
 
 class Seen(msgspec.Struct):
@@ -113,6 +116,10 @@ async def _play(case: Case, clock: VirtualClock) -> Seen:
     walls = {name: Wall(name, clock, economics=case.economics) for name in PLACES}
     for name, wall in walls.items():
         network.listen(name, wall.accept)
+    if case.weather != Weather():
+        network.listen("behind", walls["primary"].accept)
+        link = TcpFault(clock, lambda factory: network.connect("behind", factory), weather=case.weather)
+        network.listen("primary", link.accept)
     house = House(snapshot(case), network, clock)
     house.start()
     began_us = clock.now_us()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from poise.sim.faults import rows_money, rows_status, rows_stream
+from poise.sim.faults import rows_link, rows_money, rows_status, rows_stream
 from poise.sim.faults.row import Result, Row, result
 
 ROWS: Final[tuple[Row, ...]] = tuple(
-    sorted((*rows_status.ROWS, *rows_stream.ROWS, *rows_money.ROWS), key=lambda row: row.id)
+    sorted((*rows_status.ROWS, *rows_stream.ROWS, *rows_money.ROWS, *rows_link.ROWS), key=lambda row: row.id)
 )
 
 
