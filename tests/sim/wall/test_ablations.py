@@ -21,13 +21,13 @@ Patch = pytest.MonkeyPatch
 
 
 def test_without_waiting_for_the_kernel_a_reset_throws_bytes_away(monkeypatch: Patch) -> None:
-    """The client reads late: the wall still holds most of eleven megabytes when its RST is due."""
+    """The client reads late: the wall still holds most of five megabytes when its RST is due."""
 
     async def main() -> tuple[int, int]:
         async with asyncio.timeout(WAIT_S), serving(Wall("wall", SystemClock())) as wall:
             loop = asyncio.get_running_loop()
             sock = await dial(wall.port)
-            await loop.sock_sendall(sock, ask("cut:60000/90000,rst"))
+            await loop.sock_sendall(sock, ask("cut:30000/40000,rst"))
             read = 0
             await wall.log.until(lambda log: log.rows)
             try:
