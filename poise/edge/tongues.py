@@ -40,7 +40,7 @@ def tongues_of(target: Target, endpoint: Endpoint) -> dict[str, Tongue]:
     for front, name, dialect in others:
         # A body with stream in it is read by the vendor, which knows no streams of these.
         head = _head(target, endpoint, vendor, first, dialect, name, stream=False)
-        kind = b"application/json"
+        kind = b"" if _as_it_came(front, first.dialect) else b"application/json"
         found[front] = Tongue(dialect, {(name, False): head, (name, True): head}, kind, kind)
     return found
 
@@ -48,6 +48,11 @@ def tongues_of(target: Target, endpoint: Endpoint) -> dict[str, Tongue]:
 def surface_of(front: str) -> str:
     """The surface that a door for counts leads to."""
     return "count_tokens" if front == "anthropic-count" else "countTokens"
+
+
+def _as_it_came(front: str, back: str) -> bool:
+    """Whether an answer at a door beside the chats goes on without a translation: counts always, embeddings at home."""
+    return front in COUNTS or (front == "embeddings") == (back == "openai")
 
 
 def spoken_first(vendor: Vendor) -> Surface:
