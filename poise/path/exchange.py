@@ -100,8 +100,7 @@ class Exchange:
             if self.size > MAX_ERROR_BYTES:
                 self._commit(b"")
         if reader.error:
-            text = f"error in the stream: {reader.error}"
-            self._end(AttemptFailed(Failure.SERVER, text, status=self.status))
+            self._end(self._faulted(reader))
 
     def end(self) -> None:
         """The body is complete by its own framing."""
@@ -226,8 +225,7 @@ class Exchange:
         owed = reader.close(splitter.tail)
         self.model, self.usage = reader.model, reader.usage
         if reader.error:
-            text = f"error in the stream: {reader.error}"
-            self._end(AttemptFailed(Failure.SERVER, text, status=self.status))
+            self._end(self._faulted(reader))
         elif reader.finished:
             sink = self.sink
             if sink is None:
@@ -257,9 +255,20 @@ class Exchange:
         self._end(None)
 
     def _refused(self) -> AttemptFailed:
-        return self.dispatch.tongue.dialect.failure(
-            self.status, dict(self.headers), self._redacted(b"".join(self.chunks))
-        )
+        dispatch = self.dispatch
+        body = self._redacted(b"".join(self.chunks))
+        return dispatch.tongue.dialect.failure(self.status, dict(self.headers), body, dispatch.lane.target.vendor)
+
+    def _faulted(self, reader: StreamReader) -> AttemptFailed:
+        """What an error inside the stream means; the answer had begun, so its status stays what it was."""
+        text = f"error in the stream: {reader.error}"
+        if not reader.fault:
+            return AttemptFailed(Failure.MALFORMED, text, status=self.status)
+        dispatch = self.dispatch
+        body = self._redacted(reader.fault)
+        failure = dispatch.tongue.dialect.failure(self.status, {}, body, dispatch.lane.target.vendor)
+        failure.text, failure.status = text, self.status
+        return failure
 
     def _redacted(self, body: bytes) -> bytes:
         secret = self.dispatch.attempt.lane.secret

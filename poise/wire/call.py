@@ -67,6 +67,7 @@ class StreamReader(Protocol):
     model: str
     usage: Usage | None
     error: str  # the upstream's in-stream error, as text; '' while there is none
+    fault: bytes  # the same as the body of an error answer; b'' where it is no error of theirs but one in the framing
 
     def feed(self, events: bytes) -> bytes:
         """The events that go on to the client: bookkeeping that it did not ask for is taken out."""
@@ -98,8 +99,8 @@ class Dialect(Protocol):
     def stream_reader(self, call: Call) -> StreamReader:
         """A fresh reader for one streamed answer."""
 
-    def failure(self, status: int, headers: dict[bytes, bytes], body: bytes) -> AttemptFailed:
-        """What a non-2xx answer means."""
+    def failure(self, status: int, headers: dict[bytes, bytes], body: bytes, vendor: str = "") -> AttemptFailed:
+        """What a non-2xx answer means; status 200 is an error inside a success. vendor is its name in poise.yaml."""
 
     def error_body(self, error: Error, decision: str) -> bytes:
         """An error as a client of this dialect expects it."""

@@ -65,8 +65,8 @@ class Counting:
     def stream_reader(self, call: Call) -> StreamReader:
         raise AssertionError("counts do not stream")
 
-    def failure(self, status: int, headers: dict[bytes, bytes], body: bytes) -> AttemptFailed:
-        return self._chat.failure(status, headers, body)
+    def failure(self, status: int, headers: dict[bytes, bytes], body: bytes, vendor: str = "") -> AttemptFailed:
+        return self._chat.failure(status, headers, body, vendor)
 
     def error_body(self, error: Error, decision: str) -> bytes:
         return self._chat.error_body(error, decision)

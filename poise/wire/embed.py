@@ -175,8 +175,8 @@ class Embeddings:
     def stream_reader(self, call: Call) -> StreamReader:
         raise AssertionError("embeddings do not stream")
 
-    def failure(self, status: int, headers: dict[bytes, bytes], body: bytes) -> AttemptFailed:
-        return self._back.failure(status, headers, body)
+    def failure(self, status: int, headers: dict[bytes, bytes], body: bytes, vendor: str = "") -> AttemptFailed:
+        return self._back.failure(status, headers, body, vendor)
 
     def error_body(self, error: Error, decision: str) -> bytes:
         return self._front.error_body(error, decision)

@@ -6,12 +6,19 @@ Both tell the path the same things: has a meaningful event come, is the answer c
 
 from __future__ import annotations
 
+from typing import Final
+
+import msgspec
+
 from poise.decision import Usage
 from poise.wire.conversation import event as ev
 from poise.wire.conversation.answer import Usage as Counted
 from poise.wire.conversation.codec import EventReader, EventWriter
 from poise.wire.conversation.lost import Lost
 from poise.wire.conversation.part import Kept, Media, Reasoning, Refusal, Text, ToolCall
+
+# What our own readers call a stream that nobody can read: no words of the vendor's.
+OURS: Final = frozenset({"malformed", "malformed_event", "malformed_call", "too_long", "empty_stream"})
 
 
 class _Listener:
@@ -24,6 +31,7 @@ class _Listener:
         self.model = ""
         self.usage: Usage | None = None
         self.error = ""
+        self.fault = b""
 
     def _hear(self, events: list[ev.Event]) -> list[ev.Event]:
         """Take note of the events; what follows a fault is nobody's business, lest the answer look complete."""
@@ -32,9 +40,17 @@ class _Listener:
                 self.started = self.started or bool(event.text)
             elif isinstance(event, ev.Fault):
                 self.error = event.text or event.code or "an error without words"
+                self.fault = b"" if event.code in OURS else fault_body(event)
                 return events[:place]
             else:
                 self._note(event)
+        return events
+
+    def _last(self, tail: bytes) -> list[ev.Event]:
+        """What came of the last event. Bytes that stop in its middle are no fault of it: the answer has no end."""
+        events = self._hear(self._reader.feed(tail)) if tail else []
+        if self.error and not self.fault:
+            self.error = ""
         return events
 
     def _note(self, event: ev.Event) -> None:
@@ -60,8 +76,7 @@ class Verbatim(_Listener):
 
     def close(self, tail: bytes) -> bytes:
         """The bytes ended; tail is what came of an event that was not complete."""
-        if tail:
-            self._hear(self._reader.feed(tail))
+        self._last(tail)
         self._hear(self._reader.close())
         return b"" if self.error else tail
 
@@ -80,8 +95,14 @@ class Translating(_Listener):
 
     def close(self, tail: bytes) -> bytes:
         """The bytes ended: what the caller's dialect still wants said."""
-        events = self._reader.feed(tail) if tail else []
-        return self._writer.write(self._hear([*events, *self._reader.close()]))
+        events = self._last(tail)
+        return self._writer.write([*events, *self._hear(self._reader.close())])
+
+
+def fault_body(fault: ev.Fault) -> bytes:
+    """A fault as the body of an error answer, in the one shape that the readers of all dialects know."""
+    names = {"type": fault.code, "code": fault.code, "status": fault.code, "http_status": fault.status}
+    return msgspec.json.encode({"type": "error", "error": {"message": fault.text, **names}})
 
 
 def brief(usage: Counted) -> Usage:

@@ -26,7 +26,7 @@ from poise.wire.skim import Shape, skim
 class Errors(NamedTuple):
     """Errors of one dialect: reading an upstream's, writing ours whole and inside a stream."""
 
-    read: Callable[[int, dict[bytes, bytes], bytes], AttemptFailed]
+    read: Callable[[int, dict[bytes, bytes], bytes, str], AttemptFailed]
     body: Callable[[Error, str], bytes]
     event: Callable[[Error, str], bytes]
 
@@ -66,8 +66,8 @@ class Spoken:
     def stream_reader(self, call: Call) -> StreamReader:
         return Verbatim(self.codec.event_reader())
 
-    def failure(self, status: int, headers: dict[bytes, bytes], body: bytes) -> AttemptFailed:
-        return self._errors.read(status, headers, body)
+    def failure(self, status: int, headers: dict[bytes, bytes], body: bytes, vendor: str = "") -> AttemptFailed:
+        return self._errors.read(status, headers, body, vendor)
 
     def error_body(self, error: Error, decision: str) -> bytes:
         return self._errors.body(error, decision)
@@ -133,8 +133,8 @@ class Interpreter:
         writer = self._front_codec.event_writer(self.ask(call), lost)
         return Translating(self._back_codec.event_reader(), writer, lost)
 
-    def failure(self, status: int, headers: dict[bytes, bytes], body: bytes) -> AttemptFailed:
-        return self._back.failure(status, headers, body)
+    def failure(self, status: int, headers: dict[bytes, bytes], body: bytes, vendor: str = "") -> AttemptFailed:
+        return self._back.failure(status, headers, body, vendor)
 
     def error_body(self, error: Error, decision: str) -> bytes:
         return self._front.error_body(error, decision)

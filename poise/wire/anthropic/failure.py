@@ -51,7 +51,7 @@ _KINDS: Final = {
 }
 
 
-def read(status: int, headers: dict[bytes, bytes], body: bytes) -> AttemptFailed:
+def read(status: int, headers: dict[bytes, bytes], body: bytes, vendor: str = "") -> AttemptFailed:
     """What an error answer means; headers as in ``wire.openai.failure``. Status 200 is an error inside a success."""
     kind, text = _words(body)
     failure = _BY_TYPE.get(kind) or of_status(status, _BY_STATUS)

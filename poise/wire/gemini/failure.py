@@ -86,7 +86,7 @@ class _Said(msgspec.Struct):
     none: bool = False  # a quota of nothing: no waiting helps
 
 
-def read(status: int, headers: dict[bytes, bytes], body: bytes) -> AttemptFailed:
+def read(status: int, headers: dict[bytes, bytes], body: bytes, vendor: str = "") -> AttemptFailed:
     """What an error answer means. status 200 is an error inside a success."""
     said = _said(body)
     text = said.text or body[:200].decode(errors="replace") or f"status {status}, no body"

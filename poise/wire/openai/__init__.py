@@ -23,7 +23,7 @@ class OpenAI:
 
     def __init__(
         self,
-        read_failure: Callable[[int, dict[bytes, bytes], bytes], AttemptFailed] = failure.read,
+        read_failure: Callable[[int, dict[bytes, bytes], bytes, str], AttemptFailed] = failure.read,
         name: str = "openai",
     ) -> None:
         self.name = name
@@ -43,13 +43,13 @@ class OpenAI:
         return request.write(call, model)
 
     def read_answer(self, call: Call, body: bytes) -> Answer:
-        return answer.read(call, body)
+        return answer.read(call, body, self._failure)
 
     def stream_reader(self, call: Call) -> StreamReader:
         return ChatStream(injected=not call.asks_usage, choices=call.choices)
 
-    def failure(self, status: int, headers: dict[bytes, bytes], body: bytes) -> AttemptFailed:
-        return self._failure(status, headers, body)
+    def failure(self, status: int, headers: dict[bytes, bytes], body: bytes, vendor: str = "") -> AttemptFailed:
+        return self._failure(status, headers, body, vendor)
 
     def error_body(self, error: Error, decision: str) -> bytes:
         return failure.body(error, decision)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -18,7 +19,11 @@ _decode: Final = msgspec.json.Decoder(Whole).decode
 _decode_usage: Final = msgspec.json.Decoder(UsageShape | None).decode
 
 
-def read(call: Call, body: bytes) -> Answer:
+def read(
+    call: Call,
+    body: bytes,
+    read_failure: Callable[[int, dict[bytes, bytes], bytes], AttemptFailed] = failure.read,
+) -> Answer:
     """Read a 2xx answer. Raises AttemptFailed: MALFORMED where it is no answer, or what the error inside it means."""
     try:
         shape = _decode(body)
@@ -27,7 +32,7 @@ def read(call: Call, body: bytes) -> Answer:
     has_answer = shape.data if call.surface == "embeddings" else shape.choices
     if bytes(has_answer) == b"null":
         if bytes(shape.error) != b"null":
-            raise failure.read(200, {}, body)
+            raise read_failure(200, {}, body)
         missing = "data" if call.surface == "embeddings" else "choices"
         raise AttemptFailed(Failure.MALFORMED, f"200 without {missing}", status=200)
     return Answer(shape.model or "", read_usage(shape.usage))

@@ -40,7 +40,7 @@ _decode = msgspec.json.Decoder(_Shape).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def read(status: int, headers: dict[bytes, bytes], body: bytes) -> AttemptFailed:
+def read(status: int, headers: dict[bytes, bytes], body: bytes, vendor: str = "") -> AttemptFailed:
     """What an error answer means. headers may hold retry-after and retry-after-ms; status 200 is an error inside a success."""
     inner = _inner(body)
     named = _BY_CODE.get(str(inner.code)) or _BY_CODE.get(inner.type or "")

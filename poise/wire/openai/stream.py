@@ -26,7 +26,18 @@ class ChatStream:
     choices is how many the client asked for: the answer is complete when each of them has ended, or at ``[DONE]``.
     """
 
-    __slots__ = ("_choices", "_ended", "_injected", "_spaced", "error", "finished", "model", "started", "usage")
+    __slots__ = (
+        "_choices",
+        "_ended",
+        "_injected",
+        "_spaced",
+        "error",
+        "fault",
+        "finished",
+        "model",
+        "started",
+        "usage",
+    )
 
     def __init__(self, *, injected: bool, choices: int = 1) -> None:
         self._injected = injected
@@ -38,6 +49,7 @@ class ChatStream:
         self.model = ""
         self.usage: Usage | None = None
         self.error = ""
+        self.fault = b""
 
     def feed(self, events: bytes) -> bytes:
         """The events that go on to the client."""
@@ -80,6 +92,7 @@ class ChatStream:
             return event  # not ours to judge: the client's own parser sees what the vendor sent
         if bytes(chunk.error) != b"null":
             self.error = bytes(chunk.error).decode(errors="replace")
+            self.fault = data
             return b""
         if not self.started and b'"choices": ' in data:
             self._spaced = True
