@@ -11,7 +11,7 @@ from poise.errors import Error
 from poise.wire import failures
 from poise.wire.anthropic import failure as anthropic_failure
 from poise.wire.anthropic.codec import Anthropic
-from poise.wire.call import Dialect
+from poise.wire.call import Call, Dialect, StreamReader
 from poise.wire.conversation.ask import Ask
 from poise.wire.conversation.codec import Codec, EventWriter, Manner
 from poise.wire.conversation.lost import Lost
@@ -19,6 +19,7 @@ from poise.wire.counting import Counting
 from poise.wire.embed import BATCH, SINGLE, Embeddings
 from poise.wire.gemini import failure as gemini_failure
 from poise.wire.gemini.codec import Gemini
+from poise.wire.interpret import Arrayed
 from poise.wire.openai import OpenAI
 from poise.wire.openai import failure as openai_failure
 from poise.wire.openai.codec import OpenAIChat
@@ -32,6 +33,13 @@ class _GeminiArray(Gemini):
 
     def event_writer(self, ask: Ask, lost: Lost | None = None) -> EventWriter:
         return self.array_writer(ask, lost)
+
+
+class _SpokenArray(Spoken):
+    """Events of a Gemini target as elements of the array that such a client reads."""
+
+    def stream_reader(self, call: Call) -> StreamReader:
+        return Arrayed(self.codec.event_reader())
 
 
 def _responses_event(error: Error, decision: str) -> bytes:
@@ -98,7 +106,7 @@ DIALECTS: Final[dict[str, Dialect]] = {
         _always(b"/v1/messages"),
     ),
     "gemini": Spoken(CODECS["gemini"], GEMINI, _GEMINI_ERRORS, _gemini_path),
-    "gemini-array": Spoken(
+    "gemini-array": _SpokenArray(
         CODECS["gemini-array"], GEMINI, _GEMINI_ERRORS._replace(event=_array_event), _gemini_path, name="gemini-array"
     ),
 }
@@ -114,6 +122,6 @@ STREAM_KINDS: Final = {"gemini-array": b"application/json"}
 
 def between(front: str, back: str, manner: Manner) -> Dialect:
     """What a caller of front speaks with a target of back. One and the same: bytes go on as they came."""
-    if front == back:
-        return DIALECTS[back]
+    if front == back or (front, back) == ("gemini-array", "gemini"):
+        return DIALECTS[front]
     return Interpreter(DIALECTS[front], CODECS[front], DIALECTS[back], CODECS[back], manner)

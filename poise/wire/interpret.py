@@ -1,6 +1,7 @@
 """Between two dialects, and beside one: what a stream reader is for a target that speaks by codec.
 
-``Verbatim`` sends the vendor's bytes on and only listens; ``Translating`` writes what it hears in the caller's dialect.
+``Verbatim`` sends the vendor's bytes on and only listens, ``Arrayed`` too but for their framing; ``Translating`` writes
+what it hears in the caller's dialect.
 Both tell the path the same things: has a meaningful event come, is the answer complete, what was counted, what broke.
 """
 
@@ -16,6 +17,7 @@ from poise.wire.conversation.answer import Usage as Counted
 from poise.wire.conversation.codec import EventReader, EventWriter
 from poise.wire.conversation.lost import Lost
 from poise.wire.conversation.part import Kept, Media, Reasoning, Refusal, Text, ToolCall
+from poise.wire.sse import data_of, events_of
 
 # What our own readers call a stream that nobody can read: no words of the vendor's.
 OURS: Final = frozenset({"malformed", "malformed_event", "malformed_call", "too_long", "empty_stream"})
@@ -79,6 +81,33 @@ class Verbatim(_Listener):
         self._last(tail)
         self._hear(self._reader.close())
         return b"" if self.error else tail
+
+
+class Arrayed(_Listener):
+    """Same dialect in and out, but events in and one JSON array out: each event's data is an element, as it came."""
+
+    def __init__(self, reader: EventReader) -> None:
+        super().__init__(reader)
+        self._begun = False
+
+    def feed(self, data: bytes) -> bytes:
+        """The elements that go on to the client."""
+        self._hear(self._reader.feed(data))
+        return b"" if self.error else b"".join([self._element(event) for event in events_of(data)])
+
+    def close(self, tail: bytes) -> bytes:
+        """The bytes ended: what came of a last event, and the end of the array."""
+        self._last(tail)
+        self._hear(self._reader.close())
+        return b"" if self.error else self._element(tail + b"\n\n") + (b"]" if self._begun else b"[]")
+
+    def _element(self, event: bytes) -> bytes:
+        data = data_of(event)
+        if not data:
+            return b""
+        before = b",\r\n" if self._begun else b"["
+        self._begun = True
+        return before + data
 
 
 class Translating(_Listener):
