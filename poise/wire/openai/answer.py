@@ -22,7 +22,7 @@ _decode_usage: Final = msgspec.json.Decoder(UsageShape | None).decode
 def read(
     call: Call,
     body: bytes,
-    read_failure: Callable[[int, dict[bytes, bytes], bytes], AttemptFailed] = failure.read,
+    read_failure: Callable[[int, dict[bytes, bytes], bytes, str], AttemptFailed] = failure.read,
 ) -> Answer:
     """Read a 2xx answer. Raises AttemptFailed: MALFORMED where it is no answer, or what the error inside it means."""
     try:
@@ -32,7 +32,7 @@ def read(
     has_answer = shape.data if call.surface == "embeddings" else shape.choices
     if bytes(has_answer) == b"null":
         if bytes(shape.error) != b"null":
-            raise read_failure(200, {}, body)
+            raise read_failure(200, {}, body, "")
         missing = "data" if call.surface == "embeddings" else "choices"
         raise AttemptFailed(Failure.MALFORMED, f"200 without {missing}", status=200)
     return Answer(shape.model or "", read_usage(shape.usage))
