@@ -24,6 +24,9 @@ from poise.sim.processes import Gateway, free_port
 
 KEY = "key-of-the-app-0123456789"
 VENDORS = ("openai", "anthropic", "gemini", "azure", "deepseek", "mistral", "xai")
+# Talked to as the others; of what can go wrong there, a few things of each.
+OTHERS = ("groq", "openrouter", "qwen", "together", "perplexity", "vllm", "llamacpp", "ollama")
+EVERY = VENDORS + OTHERS
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 
 
@@ -71,12 +74,12 @@ def doors() -> Iterator[Doors]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="poise-doors-")))
         emulators = stack.enter_context(
             subprocess.Popen(
-                [sys.executable, "-m", "poise.sim.emulate", *VENDORS, "--port", "0"], stdout=subprocess.PIPE, text=True
+                [sys.executable, "-m", "poise.sim.emulate", *EVERY, "--port", "0"], stdout=subprocess.PIPE, text=True
             )
         )
         stack.callback(emulators.terminate)
         assert emulators.stdout is not None
-        told: list[dict[str, Any]] = [json.loads(emulators.stdout.readline()) for _ in VENDORS]
+        told: list[dict[str, Any]] = [json.loads(emulators.stdout.readline()) for _ in EVERY]
         providers = {row["vendor"]: _provider(row["vendor"], row["url"]) for row in told}
         config = {
             "version": 1,
@@ -84,7 +87,7 @@ def doors() -> Iterator[Doors]:
             "admin": f"127.0.0.1:{free_port()}",
             "data": str(folder / "data"),
             "providers": providers,
-            "workflows": {f"at-{vendor}": {"candidates": [f"m-{vendor}"]} for vendor in VENDORS},
+            "workflows": {f"at-{vendor}": {"candidates": [f"m-{vendor}"]} for vendor in EVERY},
             "keys": {"app": {"secret": "env:APP_KEY", "workflows": ["*"], "models": ["*"]}},
         }
         path = folder / "poise.yaml"

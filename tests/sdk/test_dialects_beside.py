@@ -10,7 +10,7 @@ from google.genai import types
 from openai import BadRequestError
 
 from poise.sim.content import EMBEDDING_SIZE, embedding
-from tests.sdk.dialects import KEY, VENDORS
+from tests.sdk.dialects import EVERY, KEY, VENDORS
 from tests.sdk.speaking import Clients
 
 EMBEDDERS = [vendor for vendor in VENDORS if vendor != "anthropic"]
@@ -101,7 +101,7 @@ def test_a_whole_request_is_counted_too(clients: Clients) -> None:
 
 def test_models_are_listed_as_each_sdk_reads_them(clients: Clients) -> None:
     """By the same path for OpenAI and Anthropic, told apart by the header that Anthropic wants."""
-    names = {f"at-{vendor}" for vendor in VENDORS}
+    names = {f"at-{vendor}" for vendor in EVERY}
     ours = {row.id for row in clients.openai.models.list()}
     anthropics = {row.id for row in clients.anthropic.models.list()}
     googles = {(row.name or "").removeprefix("models/") for row in clients.gemini.models.list()}

@@ -15,7 +15,7 @@ CHATS = (
     *("openai", "azure", "deepseek", "xai", "mistral", "groq", "openrouter", "qwen", "together", "perplexity", "vllm"),
     *("llamacpp", "ollama"),
 )
-RESPONSES = ("openai", "azure", "xai")
+RESPONSES = ("openai", "azure", "xai", "openrouter")
 PATHS = {
     "azure": "/openai/v1",
     "groq": "/openai/v1",
@@ -59,9 +59,7 @@ def chat(vendor: str, words: str, *, model: str = "m", **more: object) -> Answer
 
 def responses(vendor: str, words: str, *, model: str = "m", **more: object) -> Answered:
     """A response."""
-    return send(
-        vendor, f"{'/openai' if vendor == 'azure' else ''}/v1/responses", {"model": model, "input": words, **more}
-    )
+    return send(vendor, f"{PATHS.get(vendor, '/v1')}/responses", {"model": model, "input": words, **more})
 
 
 def messages(vendor: str, words: str, *, model: str = "m", **more: object) -> Answered:

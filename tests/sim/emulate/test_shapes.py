@@ -41,6 +41,19 @@ UNRECORDED: dict[tuple[str, str], dict[str, str]] = {
         "response.output_item.done:item.content[].refusal": "recorded at OpenAI",
         "response.completed:response.output[].content[].refusal": "recorded at OpenAI",
     },
+    ("responses", "openrouter"): {
+        "incomplete_details.reason": "recorded at OpenAI",
+        "response.incomplete": "recorded at OpenAI",
+        "output[].arguments": "no tools were recorded; OpenAI's form",
+        "output[].call_id": "no tools were recorded; OpenAI's form",
+        "output[].name": "no tools were recorded; OpenAI's form",
+        "response.function_call_arguments": "no tools were recorded; OpenAI's form",
+        **{
+            f"response.{event}{name}": "no tools were recorded; OpenAI's form"
+            for event in ("completed:response.output[].", "output_item.added:item.", "output_item.done:item.")
+            for name in ("arguments", "call_id", "name")
+        },
+    },
     ("gemini", "gemini"): {
         "promptFeedback": "a blocked prompt was recorded on Vertex",
         "candidates[].safetyRatings": "recorded on Vertex",
