@@ -24,7 +24,19 @@ _STAMP = ".made-of"
 _COPY = Path("build/native-tests")
 NO_COMPILER = "no C compiler with Python's headers is here, so nothing is compiled; everything works in pure Python"
 # What a compiled module is behind.
-TESTS = ("repo/test_native.py", "rules", "wire", "path", "http_client", "attack", "store", "sdk", "sim", "process")
+TESTS = (
+    "repo/test_native.py",
+    "rules",
+    "wire",
+    "path",
+    "recorded",
+    "http_client",
+    "attack",
+    "store",
+    "sdk",
+    "sim",
+    "process",
+)
 # The first takes a bound away by replacing a function, which calls between compiled modules do not notice. The second
 # counts on the path of Python being below the folder it runs in, and that is a copy.
 _NOT = ("attack/test_ablations.py", "sdk/test_demo.py")
