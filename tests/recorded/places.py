@@ -66,13 +66,18 @@ class Place(NamedTuple):
 
 
 def place_of(endpoint: str) -> Place | None:
-    """Where an endpoint is sent; None where NO_DOOR says why not. Raises KeyError where nobody has thought of it."""
+    """Where an endpoint is sent; None where there is no door for it."""
     prefix, _, kind = endpoint.partition(".")
-    if endpoint in NO_DOOR or kind in NO_DOOR:
+    dialect = "" if endpoint in NO_DOOR else DIALECTS.get(kind, "")
+    if not dialect:
         return None
-    dialect = DIALECTS[kind]
     chat = CHATS.get(dialect, dialect)
     return Place(endpoint, dialect, prefix if _speaks(prefix, chat) else USUAL[chat])
+
+
+def why_not(endpoint: str) -> str:
+    """Why an endpoint is not sent; '' where nobody has thought of it."""
+    return NO_DOOR.get(endpoint) or NO_DOOR.get(endpoint.partition(".")[2], "")
 
 
 def _speaks(vendor: str, chat: str) -> bool:

@@ -14,7 +14,7 @@ from tests.recorded.conftest import MARK
 from tests.recorded.exchanges import Exchange, read
 from tests.recorded.expected import Expected, expected
 from tests.recorded.gateway import gateway
-from tests.recorded.places import place_of
+from tests.recorded.places import place_of, why_not
 from tests.recorded.rounds import DIFFERENCES, names_of, play
 from tests.recordings import FOLDER
 
@@ -34,6 +34,11 @@ def test_what_was_recorded_passes_unchanged(endpoint: str, record_property: Call
 
     assert [] == row.wrong
     assert 0 < row.seen == row.equal
+
+
+def test_every_endpoint_is_played_or_has_a_reason() -> None:
+    """No recording is left out in silence."""
+    assert [] == [stem for stem in FILES if stem not in PLAYED and not why_not(stem)]
 
 
 def test_some_endpoint_of_each_dialect_was_played() -> None:
