@@ -10,7 +10,8 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
 
     tokens is the estimated prompt size; max_output what the caller asked for at most (0: not said); modalities are
     those beside text (``image``, ``audio``, ``file``); scope has bit i set where the key may use candidate i of the
-    policy; surface is the API called (``chat``, ``embeddings``, ``count_tokens``, ``countTokens``).
+    policy; surface is the API called (``chat``, ``embeddings``, ``count_tokens``, ``countTokens``;
+    ``infer`` and ``metadata`` of the Open Inference Protocol).
     """
 
     workflow: str

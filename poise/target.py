@@ -64,7 +64,8 @@ class Target(msgspec.Struct, frozen=True):
     """A model at a provider: ``gpt-5.2@openai-eu``. Holds no address and no credential.
 
     id is ``model@provider``; upstream_model is what the provider calls the model; dialect is the wire format
-    spoken there; concurrency is the most calls in flight, 0 for no limit; patience widens timers (models that think).
+    spoken there; concurrency is the most calls in flight, 0 for no limit; patience widens timers (models that think);
+    version is the one asked for where the caller names none (Open Inference Protocol).
     """
 
     id: str
@@ -79,6 +80,7 @@ class Target(msgspec.Struct, frozen=True):
     prior: Prior = Prior()
     concurrency: int = 0
     patience: Patience | UnsetType = UNSET
+    version: str | UnsetType = UNSET
 
 
 class Provider(msgspec.Struct, frozen=True):

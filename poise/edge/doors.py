@@ -8,12 +8,14 @@ from urllib.parse import unquote_to_bytes
 
 
 class Door(NamedTuple):
-    """What a path asks for: the dialect and surface; model and stream where the path says them."""
+    """What a path asks for: the dialect and surface; model, its version and stream where the path says them."""
 
     dialect: str
     surface: str
     model: str = ""
     stream: bool = False
+    version: str = ""
+    method: bytes = b"POST"
 
 
 DOORS: Final[dict[bytes, Door]] = {
@@ -31,6 +33,13 @@ _METHODS: Final = {
     b"embedContent": Door("gemini-embed", "embeddings"),
     b"batchEmbedContents": Door("gemini-embeds", "embeddings"),
 }
+_OIP: Final = {
+    b"/v2": Door("oip", "server", method=b"GET"),
+    b"/v2/": Door("oip", "server", method=b"GET"),
+    b"/v2/health/live": Door("oip", "live", method=b"GET"),
+    b"/v2/health/ready": Door("oip", "server-ready", method=b"GET"),
+}
+_TENSORS: Final = re.compile(rb"/v2/models/([^/]{1,512})(?:/versions/([^/]{1,128}))?(?:/(infer|ready))?")
 _LISTED: Final = re.compile(rb"/(v1|v1beta|v1beta1)/models(?:/(.{1,512}))?")
 # Keys as the vendors' own clients send them. A bearer comes first: it is what Poise documents.
 KEY_HEADERS: Final = (b"x-api-key", b"x-goog-api-key", b"api-key")
@@ -42,6 +51,8 @@ def door_at(path: bytes, url: bytes) -> Door | None:
     door = DOORS.get(path)
     if door is not None:
         return door
+    if is_oip(path):
+        return _tensor_door(path)
     found = _GEMINI.fullmatch(path)
     method = _METHODS.get(found[2]) if found is not None else None
     if found is None or method is None:
@@ -49,6 +60,25 @@ def door_at(path: bytes, url: bytes) -> Door | None:
     model = unquote_to_bytes(found[1]).decode("utf-8", "replace")
     framed = method.stream and b"alt=sse" in url.partition(b"?")[2]
     return Door("gemini" if framed else method.dialect, method.surface, model, method.stream)
+
+
+def is_oip(path: bytes) -> bool:
+    """Whether a path is of the Open Inference Protocol, with or without a door."""
+    return path[:3] == b"/v2" and path[3:4] in {b"", b"/", b"?"}
+
+
+def _tensor_door(path: bytes) -> Door | None:
+    door = _OIP.get(path)
+    if door is not None:
+        return door
+    found = _TENSORS.fullmatch(path)
+    if found is None:
+        return None
+    model = unquote_to_bytes(found[1]).decode("utf-8", "replace")
+    version = unquote_to_bytes(found[2] or b"").decode("utf-8", "replace")
+    if found[3] == b"infer":
+        return Door("oip", "infer", model, version=version)
+    return Door("oip", "ready" if found[3] else "metadata", model, version=version, method=b"GET")
 
 
 def list_at(path: bytes, headers: dict[bytes, bytes]) -> tuple[str, str] | None:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Final
 
 from poise.clock import Clock
 from poise.decision import Outcome
-from poise.edge.doors import door_at, keys_in, list_at
+from poise.edge import tensors
+from poise.edge.doors import Door, door_at, is_oip, keys_in, list_at
 from poise.edge.http.message import Message
 from poise.edge.http.reply import Reply
 from poise.edge.listing import listed, one
 from poise.edge.snapshot import Grant, Snapshot, hash_secret
 from poise.errors import Error
-from poise.path.fleet import Route
+from poise.path.fleet import Lane, Route
 from poise.path.service import Recorder, Request, Service, Sink
 from poise.request import Facts
 from poise.wire.call import Call, Dialect
 from poise.wire.counting import NOTE, SURFACES, estimate
 from poise.wire.dialects import DIALECTS
+from poise.wire.oip.request import lines_of
 
 _JSON: Final = b"content-type: application/json\r\n"
 _FORWARDED: Final = (b"openai-beta", b"idempotency-key", b"traceparent", b"tracestate")
@@ -46,6 +48,7 @@ class Front:
         self._clock = clock
         self._load = load
         self.epoch = 0
+        self.draining = False
         self.update(snapshot)
 
     def update(self, snapshot: Snapshot) -> None:
@@ -54,6 +57,7 @@ class Front:
         self._snapshot = snapshot
         self.epoch += 1
         self._models: dict[tuple[str, str], bytes] = {}
+        self._lanes = tensors.every_lane(self._routes)
         # Whole header values that were found good, so as many as there are keys (times spellings of Bearer and spaces).
         self._known: dict[bytes | None, Grant] = {}
 
@@ -76,10 +80,13 @@ class Front:
         """Raises Error where the request is not to be served."""
         grant = message.grant
         assert grant is not None
-        if message.method == b"GET":
-            self._list_models(message, reply, grant)
-            return None
         door = message.door
+        if message.method == b"GET" and (door is None or door.surface != "metadata"):
+            if door is None:
+                self._list_models(message, reply, grant)
+            else:
+                self._tell(door, reply, grant)
+            return None
         reply.silent = door is not None and door.dialect == "gemini-array"
         request = self._request(message, reply, grant)
         surface = request.call.surface
@@ -105,7 +112,7 @@ class Front:
     def _route(self, message: Message) -> None:
         path, method = message.path, message.method
         door = message.door = door_at(path, message.url)
-        if door is not None and method == b"POST":
+        if door is not None and method == door.method:
             return
         known = door is not None or list_at(path, message.headers) is not None
         if not known:
@@ -113,9 +120,9 @@ class Front:
             raise Error(
                 "not_found",
                 f"there is nothing at {shown}",
-                hint="try /v1/chat/completions, /v1/responses, /v1/messages, /v1/embeddings or /v1/models",
+                hint="try /v1/chat/completions, /v1/responses, /v1/messages, /v1/embeddings, /v1/models or /v2/models/...",
             )
-        wanted = b"POST" if door is not None else b"GET"
+        wanted = door.method if door is not None else b"GET"
         if method != wanted:
             raise Error(
                 "method_not_allowed",
@@ -147,6 +154,8 @@ class Front:
                 return snapshot.grants[name]
         if snapshot.open_grant:
             return snapshot.grants[snapshot.open_grant]
+        if message.door is not None and message.door.surface in tensors.PROBES:
+            return tensors.ANYBODY
         text = "this key is not known" if given is not None or secrets else "no key was sent"
         raise Error("invalid_api_key", text, hint="send 'authorization: Bearer <key>' with a key of poise.yaml")
 
@@ -155,8 +164,13 @@ class Front:
         door = message.door
         assert door is not None
         dialect = DIALECTS[door.dialect]
+        forward = message.forward
         try:
-            call = dialect.read_call(door.surface, message.whole_body(), door.model, door.stream)
+            if door.dialect == "oip":
+                call = tensors.read(door, message)
+                forward += lines_of(message.headers)
+            else:
+                call = dialect.read_call(door.surface, message.whole_body(), door.model, door.stream)
         except RecursionError as bad:  # just below the parser's own bound, a second look from one frame deeper fails
             raise Error("invalid_json", "the body is nested too deep", hint="keep JSON under 900 levels") from bad
         route = self._routes.get(call.model)
@@ -169,9 +183,7 @@ class Front:
             deadline_us = min(deadline_us, duration_us(said, "x-poise-deadline"))
         call.strict = message.marked and message.headers.get(b"x-poise-strict", b"false").lower() in _YES
         facts = self._facts(message, call, route, grant.name, scope)
-        return Request(
-            reply.decision, call, facts, route, dialect, arrived_us, arrived_us + deadline_us, message.forward
-        )
+        return Request(reply.decision, call, facts, route, dialect, arrived_us, arrived_us + deadline_us, forward)
 
     def _facts(self, message: Message, call: Call, route: Route, key: str, scope: int) -> Facts:
         headers = message.headers
@@ -212,6 +224,21 @@ class Front:
             return Error("key_not_allowed", f"this key may not use {model[:100]!r}", hint=hint)
         return Error("unknown_model", f"there is no model or workflow {model[:100]!r}", hint=hint)
 
+    def _tell(self, door: Door, reply: Reply, grant: Grant) -> None:
+        """What the gateway itself answers at a door of the Open Inference Protocol. Raises Error unknown_model."""
+        if door.surface == "server":
+            reply.whole(200, _JSON, tensors.server())
+            return
+        lanes: Sequence[Lane] = self._lanes
+        if door.model:
+            route, scope = self._routes.get(door.model), grant.scopes.get(door.model)
+            if route is None or scope is None:
+                raise self._unknown(door.model, grant, known=route is not None)
+            lanes = tensors.serving(route, scope)
+        ready = door.surface == "live" or (not self.draining and tensors.healthy(lanes, self._clock.now_us()))
+        status, body = tensors.state(door, lanes, ready=ready)
+        reply.whole(status, _JSON, body)
+
     def _list_models(self, message: Message, reply: Reply, grant: Grant) -> None:
         found = list_at(message.path, message.headers)
         assert found is not None
@@ -236,7 +263,9 @@ def _counts(route: Route, surface: str) -> bool:
 def dialect_at(path: bytes) -> Dialect:
     """The dialect spoken at a path, with or without its query; OpenAI's where there is no door."""
     door = door_at(path.partition(b"?")[0], path)
-    return DIALECTS["openai" if door is None else door.dialect]
+    if door is not None:
+        return DIALECTS[door.dialect]
+    return DIALECTS["oip" if is_oip(path) else "openai"]
 
 
 def duration_us(raw: bytes, name: str) -> int:

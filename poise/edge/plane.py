@@ -82,7 +82,7 @@ class Plane:
 
     async def drain(self, grace_s: float) -> None:
         """Accept nothing more, let what is under way end within grace_s, then end it in-band."""
-        self._path.admit.draining = True
+        self._path.admit.draining = self._front.draining = True
         self._server.drain()
         end_us = self._clock.now_us() + int(grace_s * 1e6)
         while self._server.live and self._clock.now_us() < end_us:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+from msgspec import UnsetType
+
 from poise import __version__
 from poise.edge.http.address import address_of
 from poise.edge.snapshot import Endpoint
@@ -12,6 +14,8 @@ from poise.path.fleet import Tongue
 from poise.target import Target
 from poise.wire.call import Dialect
 from poise.wire.dialects import CHATS, COUNTS, DIALECTS, EMBEDS, STREAM_KINDS, between, embeddings
+from poise.wire.oip.dialect import in_path
+from poise.wire.oip.request import INFER, SURFACES
 
 
 def tongues_of(target: Target, endpoint: Endpoint) -> dict[str, Tongue]:
@@ -21,6 +25,8 @@ def tongues_of(target: Target, endpoint: Endpoint) -> dict[str, Tongue]:
     vendor = VENDORS.get(target.vendor, VENDORS["openai-compatible"])
     found: dict[str, Tongue] = {}
     first = spoken_first(vendor)
+    if first.dialect == "oip":
+        return {"oip": _tensors(target, endpoint, vendor, first)}
     native = {surface.dialect: surface for surface in reversed(vendor.speaks) if surface.path == first.path}
     for front in CHATS:
         surface = native.get(front, first)
@@ -79,6 +85,27 @@ def _head(
         b"content-type: application/json\r\n%b%b"
         % (base, inserted, path, host, __version__.encode(), lines, _auth(vendor.auth[0], endpoint.key))
     )
+
+
+def _tensors(target: Target, endpoint: Endpoint, vendor: Vendor, surface: Surface) -> Tongue:
+    """The content type is the caller's, for it says whether binary tensors follow (``wire.oip.request.lines_of``)."""
+    spoken = DIALECTS["oip"]
+    host, base = address_of(endpoint.provider)
+    model = in_path(target.upstream_model, "" if isinstance(target.version, UnsetType) else target.version)
+    heads = {
+        (name, False): b"%b %b%b%b HTTP/1.1\r\nhost: %b\r\nuser-agent: poise/%b\r\naccept-encoding: identity\r\n%b"
+        % (
+            b"POST" if name == INFER else b"GET",
+            base,
+            (surface.path or "").encode(),
+            spoken.upstream_path(name, model, stream=False),
+            host,
+            __version__.encode(),
+            _auth(vendor.auth[0], endpoint.key),
+        )
+        for name in SURFACES
+    }
+    return Tongue(spoken, heads)
 
 
 def _auth(auth: Auth, key: str) -> bytes:

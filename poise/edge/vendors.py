@@ -209,11 +209,12 @@ VENDORS: dict[str, Vendor] = {
         cancel=Cancel.STOPS,
     ),
     "watsonx": Vendor("watsonx", "", auth=(Auth("bearer"),), speaks=(Surface("watsonx"),), manner=Manner()),
+    # tensors: Triton, MLServer, KServe, and any other server of the Open Inference Protocol
     "open-inference": Vendor("oip", "", auth=NOBODY, speaks=(Surface("oip"),), manner=Manner(), cancel=Cancel.FREE),
 }
 
 # The wire formats that are spoken to targets (``poise.wire.dialects``).
-SPOKEN: Final = ("openai", "responses", "anthropic", "gemini")
+SPOKEN: Final = ("openai", "responses", "anthropic", "gemini", "oip")
 
 
 def spoken(vendor: str) -> str:

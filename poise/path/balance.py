@@ -10,6 +10,7 @@ from collections.abc import Coroutine
 from poise.errors import AttemptFailed, Failure
 from poise.path.gate import Gate
 from poise.path.service import Answered, Attempt, Dispatch, Service
+from poise.wire.oip.request import at_version
 
 
 class Balance:
@@ -31,8 +32,11 @@ class Balance:
             what = f"{tongue.dialect.name} cannot carry {', '.join(lost.told())}"
             raise AttemptFailed(Failure.NOT_CARRIED, what)
         # x-client-request-id is OpenAI's own header for this: it names the attempt in the vendor's log as in ours.
+        head = tongue.heads[(call.surface, call.stream)]
+        if call.version:
+            head = at_version(head, call.version)
         data = b"%sx-client-request-id: d-%016x.%d\r\n%scontent-length: %d\r\n\r\n%s" % (
-            tongue.heads[(call.surface, call.stream)],
+            head,
             request.id,
             attempt.number,
             request.forward,

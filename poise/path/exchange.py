@@ -26,6 +26,7 @@ MAX_TEXT_CHARS: Final = 500  # of an upstream's own words, in errors and records
 # What goes on of an upstream's own headers: what a client of the dialect reads, nothing that speaks of the account.
 _PASSED: Final = frozenset(
     {b"content-type", b"openai-processing-ms", b"openai-version", b"x-request-id", b"content-language"}
+    | {b"inference-header-content-length"}  # tensors: where the JSON ends and the bytes begin
 )
 
 
@@ -246,6 +247,8 @@ class Exchange:
                 raise AttemptFailed(
                     Failure.MALFORMED, "a stream was asked for, a whole answer came", status=self.status
                 )
+            if request.call.tensors:
+                request.call.head = self.headers
             answer = self.dispatch.tongue.dialect.read_answer(request.call, body)
         except AttemptFailed as failure:
             self._end(failure)

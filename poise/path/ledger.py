@@ -91,6 +91,8 @@ def _begun(attempt: Attempt, failure: AttemptFailed | None) -> tuple[Usage, str]
     if attempt.usage is not None:
         return attempt.usage, "exact"
     facts = attempt.plan.request.facts
+    if attempt.plan.request.call.tensors:
+        return Usage(), "estimated"  # bytes of tensors say nothing of tokens
     if facts.max_output:
         return Usage(facts.tokens, facts.max_output), "bounded"
     per_token = STREAM_BYTES_PER_TOKEN if facts.stream else BYTES_PER_TOKEN

@@ -123,6 +123,8 @@ class Recover:
             # The one code that clients act on (they shorten the conversation); few vendors call it that.
             code = "context_length_exceeded" if last.failure is Failure.CONTEXT_LENGTH else last.code
             return Error("upstream_rejected", text, status=status, vendor_code=code)
+        if last.failure is Failure.NOT_FOUND and request.call.version:
+            return Error("upstream_rejected", text, status=404)  # the caller itself named a version there is not
         said = f"status {last.status}, " if last.status else ""
         text = f"all attempts failed ({len(tried)}), the last at {lane.target.id}: {said}{text}"
         wait_s = int(last.retry_after_s) + 1 if last.retry_after_s is not None else None

@@ -15,6 +15,7 @@ from poise.request import Facts
 NO_BOUND: Final = 1 << 60  # beyond any count, and still a machine's number to compiled code
 _COUNTS: Final[dict[str, tuple[str, ...]]] = {"anthropic": ("count_tokens",), "gemini": ("countTokens",)}
 _EMBEDS: Final = ("openai", "gemini")
+_TENSORS: Final = frozenset({"infer", "metadata"})  # of the Open Inference Protocol, and nothing else goes there
 _FACT: Final = re.compile(r"\bfacts\.([a-z_]+)")
 
 
@@ -79,7 +80,8 @@ class Option:
         self.place = candidate.place
         self.share = candidate.share
         self.context_tokens: int = can.context_tokens or NO_BOUND
-        self.output_tokens: int = can.output_tokens or NO_BOUND
+        # A server of tensors writes no tokens, so none are expected of it.
+        self.output_tokens: int = 0 if target.dialect == "oip" else can.output_tokens or NO_BOUND
         self.tools = can.tools is not False
         abilities = (("image", can.vision), ("audio", can.audio), ("file", can.files))
         self.lacks = frozenset([name for name, able in abilities if able is False])
@@ -157,7 +159,9 @@ def _static(policy: Policy, candidate: Candidate) -> Drop | None:
 
 
 def _surfaces(embeddings: bool | None, dialect: str) -> frozenset[str]:
-    """Chat is translated, embeddings between two dialects, counts of tokens never."""
+    """Chat is translated, embeddings between two dialects, counts of tokens and tensors never."""
+    if dialect == "oip":
+        return _TENSORS
     found = set() if embeddings else {"chat", *_COUNTS.get(dialect, ())}
     if embeddings is not False and dialect in _EMBEDS:
         found.add("embeddings")

@@ -18,8 +18,9 @@ class Call:
 
     asks_usage: the client wants the usage chunk. choices is how many answers are asked for at once (``n``). ask is the
     whole call as the conversation in the middle, None until it has to be translated; lost what the last translation
-    could not carry; strict: rather refuse than lose something there. The remaining fields are what
-    ``poise.request.Facts`` says of the same names.
+    could not carry; strict: rather refuse than lose something there. tensors: a call of the Open Inference Protocol, with
+    the version of the model that it names ('' for none), its body as it came, and the head of the answer once there is one.
+    The remaining fields are what ``poise.request.Facts`` says of the same names.
     """
 
     stream: bool = False
@@ -32,6 +33,10 @@ class Call:
     user: str = ""
     choices: int = 1
     strict: bool = False
+    tensors: bool = False
+    version: str = ""
+    body: bytes  # of tensors only, as head: there is nothing to set for a call without
+    head: list[tuple[bytes, bytes]]
 
     def __init__(self, surface: str, fields: dict[str, msgspec.Raw], model: str) -> None:
         self.surface = surface

@@ -20,6 +20,7 @@ from poise.wire.embed import BATCH, SINGLE, Embeddings
 from poise.wire.gemini import failure as gemini_failure
 from poise.wire.gemini.codec import Gemini
 from poise.wire.interpret import Arrayed
+from poise.wire.oip.dialect import OpenInference
 from poise.wire.openai import OpenAI
 from poise.wire.openai import failure as openai_failure
 from poise.wire.openai.codec import OpenAIChat
@@ -115,6 +116,7 @@ CHATS: Final = tuple(CODECS)
 EMBEDS: Final = ("embeddings", SINGLE, BATCH)
 COUNTS: Final = {"anthropic-count": "anthropic", "gemini-count": "gemini"}
 DIALECTS.update({name: embeddings(name, "openai") for name in EMBEDS})
+DIALECTS["oip"] = OpenInference()
 DIALECTS.update({name: Counting(name, DIALECTS[chat]) for name, chat in COUNTS.items()})
 # What clients of a dialect are sent: whole answers are JSON in each.
 STREAM_KINDS: Final = {"gemini-array": b"application/json"}

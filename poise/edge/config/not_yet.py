@@ -26,7 +26,6 @@ NOT_YET: tuple[NotYet, ...] = (
     NotYet("providers.*.vendor", "vertex", "the Vertex AI dialects"),
     NotYet("providers.*.vendor", "bedrock", "the Bedrock dialect"),
     NotYet("providers.*.vendor", "watsonx", "the watsonx dialect"),
-    NotYet("providers.*.vendor", "open-inference", "the Open Inference Protocol"),
     NotYet("{profiles,workflows}.*.postures.*", "*", "a posture"),
     NotYet("{profiles,workflows}.*.cache", "*", "a cache of answers"),
     NotYet("{profiles,workflows}.*.review", "*", "review by a person"),

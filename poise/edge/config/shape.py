@@ -78,6 +78,7 @@ class ModelShape(msgspec.Struct, frozen=True):
 
     name: Annotated[str, NAME, "what the model is called here"]
     id: Annotated[str | None, TEXT, "what the provider calls it; its name where not said"] = None
+    version: Annotated[str, PLAIN_NAME, "open-inference: the version to ask for where the caller names none"] = ""
     context_tokens: Annotated[int | None, _TOKENS, "most tokens of prompt and answer together"] = None
     output_tokens: Annotated[int | None, _TOKENS, "most tokens of an answer"] = None
     tools: Annotated[bool | None, BOOL, "can call tools"] = None

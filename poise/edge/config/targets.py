@@ -42,6 +42,11 @@ def links_and_targets(loaded: Loaded, findings: Findings) -> tuple[dict[str, Lin
         for i, said in enumerate(shape.models):
             model = ModelShape(name=said) if isinstance(said, str) else said
             target = _target(name, shape, model)
+            if model.version and target.dialect != "oip":
+                node = find(loaded.root, "providers", name, "models", i, "version")
+                path = f"providers.{name}.models[{i}].version"
+                hint = "say the version in id, as the vendor does"
+                findings.error(node.place, path, model.version, f"is nothing that {shape.vendor} knows", hint)
             if target.id in targets:
                 node = find(loaded.root, "providers", name, "models", i)
                 path = f"providers.{name}.models[{i}]"
@@ -77,6 +82,8 @@ def _link(loaded: Loaded, name: str, shape: ProviderShape, findings: Findings) -
     if not url and "url" not in there and spoken(shape.vendor):
         hint = "add url: http://host:port/v1" if vendor.dialect == "openai" else "add url: https://HOST"
         error("url", f"is missing: {shape.vendor} has no usual address", hint)
+    if vendor.dialect == "oip" and urlsplit(url).path.rstrip("/").endswith("/v2"):
+        error("url", "ends with /v2, which is said after it", "leave /v2 out", url)
     if vendor.variable and not there & {"key", "url"} and spoken(shape.vendor):
         error("key", f"is missing: {shape.vendor} asks for one", f"add key: env:{vendor.variable}")
     if bool(shape.client_cert) != bool(shape.client_key):
@@ -135,6 +142,7 @@ def _target(provider: str, shape: ProviderShape, model: ModelShape) -> Target:
         prior=Prior(prior.first_token, prior.total),
         concurrency=model.concurrency,
         patience=Patience(patience.first_token, patience.stall) if patience != PatienceShape() else UNSET,
+        version=model.version or UNSET,
     )
 
 

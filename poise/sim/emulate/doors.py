@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import Final, Literal, NamedTuple
 
-from poise.sim.emulate import surfaces_anthropic, surfaces_gemini, surfaces_openai
+from poise.sim.emulate import surfaces_anthropic, surfaces_gemini, surfaces_oip, surfaces_openai
 from poise.sim.emulate.asked import Refused
 from poise.sim.emulate.chat_style import STYLES
 from poise.sim.emulate.message import Request
 from poise.sim.emulate.surface import Surface
 
-Family = Literal["openai", "anthropic", "gemini"]
+Family = Literal["openai", "anthropic", "gemini", "oip"]
 
 
 class Door(NamedTuple):
@@ -65,6 +65,20 @@ def _compatible(name: str, base: str, *, auth: tuple[str, ...] = ("bearer",), re
     """A vendor that speaks OpenAI's chat; base is a pattern of the path."""
     more = (_responses(base),) if responses else ()
     return Vendor(name, (*_chat(base), *_models(base), *more), auth, url_path=STYLES[name].url_path)
+
+
+def _tensors(name: str) -> Vendor:
+    """A server of the Open Inference Protocol."""
+    model = r"/v2/models/(?P<model>[^/]+)(?:/versions/[^/]+)?"
+    rows = (
+        ("GET", r"/v2/?", "server", surfaces_oip.server),
+        ("GET", r"/v2/health/(?:live|ready)", "live", surfaces_oip.live),
+        ("GET", rf"{model}", "metadata", surfaces_oip.metadata),
+        ("GET", rf"{model}/ready", "ready", surfaces_oip.ready),
+        ("POST", rf"{model}/infer", "infer", surfaces_oip.infer),
+    )
+    doors = tuple(Door(method, re.compile(path), what, surface, "oip") for method, path, what, surface in rows)
+    return Vendor(name, doors, _OWN, "oip")
 
 
 _VERTEX: Final = r"/v1(?:beta1)?(?:/projects/[^/]+/locations/[^/]+)?"
@@ -132,6 +146,8 @@ VENDORS: Final[dict[str, Vendor]] = {
         ("bearer", "x-goog-api-key"),
         "gemini",
     ),
+    "oip": _tensors("oip"),
+    "mlserver": _tensors("mlserver"),
 }  # fmt: skip
 
 

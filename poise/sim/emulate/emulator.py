@@ -12,7 +12,15 @@ from typing import Final
 
 from poise.clock import Clock
 from poise.sim.connection import UpstreamConnection
-from poise.sim.emulate import auth, gemini_read, gemini_write, messages_read, messages_write, openai_errors
+from poise.sim.emulate import (
+    auth,
+    gemini_read,
+    gemini_write,
+    messages_read,
+    messages_write,
+    openai_errors,
+    surfaces_oip,
+)
 from poise.sim.emulate.asked import Refused
 from poise.sim.emulate.doors import VENDORS, Family, find
 from poise.sim.emulate.field import Wrong
@@ -99,6 +107,8 @@ class Emulator(Upstream):
             return openai_errors.refuse("openai" if self.name == "vertex" else self.name, refused)
         if family == "anthropic":
             return messages_write.refuse(refused)
+        if family == "oip":
+            return surfaces_oip.refuse(self.name, refused)
         streams = request.query.get("alt") == "sse"
         return gemini_write.refuse(refused, vertex=self.name == "vertex", streams=streams)
 
