@@ -16,7 +16,7 @@ SEEDS ?= 20
 MINUTES ?= 10
 ARGS ?=
 
-.PHONY: help demo test check check-install frameworks native bench sim fuzz docs lock format clean
+.PHONY: help demo test check check-install frameworks triton native bench sim fuzz docs lock format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,9 @@ check-install: .venv/installed ## the size of the base install, in a fresh envir
 
 frameworks: .venv/installed build/frameworks/installed ## LangChain, LlamaIndex and pydantic-ai through a gateway to every emulator
 	$(PY) -m checks.frameworks build/frameworks/bin/python
+
+triton: .venv/installed build/triton/installed ## Triton's own client through a gateway to emulated servers of tensors
+	$(PY) -m checks.triton build/triton/bin/python
 
 native: .venv/installed ## compile the hot path into build/native; needs a C compiler
 	$(PY) -m checks.native
@@ -60,6 +63,7 @@ lock: $(UV) ## compile requirements/*.txt anew, with hashes
 	$(UV) $(COMPILE) pyproject.toml -o requirements/base.txt
 	$(UV) $(COMPILE) pyproject.toml --group dev -o requirements/dev.txt
 	$(UV) $(COMPILE) requirements/frameworks.in -o requirements/frameworks.txt
+	$(UV) $(COMPILE) requirements/triton.in -o requirements/triton.txt
 
 clean: ## remove everything that was made, the environment too
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -88,6 +92,11 @@ find_python = for python in python3.11 python3.12 python3.13 python3.14 python3;
 build/frameworks/installed: requirements/frameworks.txt
 	@$(find_python); "$$python" -m venv build/frameworks
 	build/frameworks/bin/python -m pip install --quiet --require-hashes -r requirements/frameworks.txt
+	@touch $@
+
+build/triton/installed: requirements/triton.txt
+	@$(find_python); "$$python" -m venv build/triton
+	build/triton/bin/python -m pip install --quiet --require-hashes -r requirements/triton.txt
 	@touch $@
 
 $(UV):
