@@ -236,11 +236,12 @@ async def rig(
     timers: Timers | None = None,
     send_bytes: int = 0,
     hold: bool = True,
+    made: Callable[[Snapshot], Snapshot] = lambda served: served,
 ) -> AsyncIterator[Rig]:
     """A running plane; what must hold after every test is asserted on the way out.
 
     send_bytes bounds the kernel's own buffer towards clients, so that one who does not read is felt soon. hold is unset
-    only where a safeguard was switched off, so that what must hold does not.
+    only where a safeguard was switched off, so that what must hold does not. made adds to what is served.
     """
     loop = asyncio.get_running_loop()
     bell = Bell()
@@ -253,7 +254,8 @@ async def rig(
     sock.bind(("127.0.0.1", 0))
     sock.listen(1024)
     sock.setblocking(False)
-    served = snapshot(url, limits=limits or Limits(), deadline_us=int(deadline_s * 1e6), timers=timers or Timers())
+    bounds = limits or Limits()
+    served = made(snapshot(url, limits=bounds, deadline_us=int(deadline_s * 1e6), timers=timers or Timers()))
     with patch.object(plane_module, "make_recorder", lambda *_: records), tempfile.TemporaryDirectory() as folder:
         plane = Plane(served, index=0, data=Path(folder), clock=clock)
     it = Rig(plane, upstream, records, clock, bell)

@@ -90,6 +90,7 @@ class Tensors:
         """``poise explain ID --json``, once its outcome is stored too."""
         code = "import sys; from poise.edge.cli import main; sys.exit(main())"
         data = str(self.folder / "data")
+        shown: dict[str, Any] = {}
         for _ in range(10):  # each starts a process, so this is seconds, while the store commits every quarter of one
             done = subprocess.run(
                 [sys.executable, "-c", code, "explain", decision, "--data", data, "--json"],
@@ -98,7 +99,7 @@ class Tensors:
                 timeout=60,
                 check=True,
             )
-            shown: dict[str, Any] = json.loads(done.stdout)
+            shown = json.loads(done.stdout)
             if shown["outcome"] != "open":
                 return shown
         raise AssertionError(f"{decision} has no outcome: {shown}")

@@ -24,7 +24,7 @@ _NAME_CHARS: Final = 256
 class _Infer(msgspec.Struct):
     model_name: str = ""
     outputs: list[msgspec.Raw] | None = None
-    error: msgspec.Raw | None = None
+    error: msgspec.Raw = msgspec.Raw()
 
 
 _decode: Final = msgspec.json.Decoder(_Infer).decode
@@ -43,7 +43,8 @@ def read_infer(body: bytes, head: list[tuple[bytes, bytes]]) -> str:
     """The name of the model that answered, '' where it is not said. Raises AttemptFailed."""
     said = next((value for name, value in head if name == HEADER), None)
     try:
-        begun = body[: json_bytes_of(said, len(body))]
+        json_bytes = json_bytes_of(said, len(body))
+        begun = body if json_bytes < 0 else body[:json_bytes]
         found = _decode(begun)
     except Error as bad:
         raise _malformed(bad.text) from bad
@@ -52,7 +53,7 @@ def read_infer(body: bytes, head: list[tuple[bytes, bytes]]) -> str:
             return ""
         raise _malformed(f"200 with a body that is not an answer of this protocol: {bad}") from bad
     if found.outputs is None:
-        if found.error is not None:
+        if bytes(found.error):
             raise read_failure(200, {}, begun)
         raise _malformed("200 without outputs")
     return found.model_name[:_NAME_CHARS]

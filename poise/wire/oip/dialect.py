@@ -11,7 +11,7 @@ from poise.errors import AttemptFailed, Error
 from poise.target import Target
 from poise.wire.call import Answer, Call, StreamReader
 from poise.wire.oip import answer, failure
-from poise.wire.oip.request import INFER, METADATA, read_infer, read_metadata
+from poise.wire.oip.request import ALL, INFER, METADATA, read_infer, read_metadata
 
 
 class OpenInference:
@@ -23,7 +23,7 @@ class OpenInference:
         """A call all of whose body is JSON; the edge reads those with binary tensors by ``request.read_infer``."""
         if surface == METADATA:
             return read_metadata(model)
-        return read_infer(body, len(body), model=model)
+        return read_infer(body, ALL, model=model)
 
     def upstream_path(self, surface: str, model: str, stream: bool) -> bytes:
         """Where a model is asked; it may be ``name/versions/version``; a name's own slashes are said as %2F."""

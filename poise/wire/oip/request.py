@@ -25,6 +25,7 @@ SURFACES: Final = (INFER, METADATA)
 HEADER: Final = b"inference-header-content-length"
 MAX_KIND_BYTES: Final = 256  # of a content type that is sent on
 MAX_DIGITS: Final = 18
+ALL: Final = -1  # of a body is JSON
 
 _VERSION: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 # The first byte of each field's value; what is not listed may be anything.
@@ -34,12 +35,14 @@ _BEYOND_JSON: Final = (b"NaN", b"Infinity")
 
 
 def read_infer(body: bytes, json_bytes: int, *, model: str, version: str = "") -> Call:
-    """A call whose body begins with json_bytes of JSON. Raises Error: invalid_json, duplicate_field, invalid_field."""
+    """A call whose body begins with json_bytes of JSON; -1: all of it is. Raises Error: invalid_json, duplicate_field,
+    invalid_field.
+    """
     call = _named(INFER, model, version)
     call.body = body
     if json_bytes == 0:
         return call  # all of it is one raw tensor
-    head = body if json_bytes == len(body) else body[:json_bytes]
+    head = body if json_bytes < 0 else body[:json_bytes]
     fields = _fields(head)
     if "inputs" not in fields:
         raise Error("invalid_field", "the body has no inputs", hint='send {"inputs": [...]}')
@@ -58,9 +61,9 @@ def read_metadata(model: str, version: str = "") -> Call:
 
 
 def json_bytes_of(said: bytes | None, body_bytes: int) -> int:
-    """How many bytes of a body are JSON, by what the header says of it (None: nothing). Raises Error bad_header."""
+    """How many bytes of a body are JSON, by what the header says of it; -1: all, it says nothing. Raises Error bad_header."""
     if said is None:
-        return body_bytes
+        return ALL
     size = int(said) if said.isdigit() and len(said) <= MAX_DIGITS else -1
     if not 0 <= size <= body_bytes:
         text = f"inference-header-content-length is {said[:40].decode('ascii', 'backslashreplace')!r}"
