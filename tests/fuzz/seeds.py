@@ -136,6 +136,16 @@ LINES: Final = [
         b"/v1beta/models/gemini-2.5-flash:generateContent?key=AIza&alt=json",
         b"/v1/models/a%2Fb:streamGenerateContent?alt=sse",
     ),
+    *(b"/v2/models/a%2Fb/versions/1/infer", b"/v2/models/m/ready", b"/v2/health/live", b"/v2/models/m?x=y"),
+]
+TENSORS: Final = [
+    b'{"id":"7","parameters":{"a":1},"inputs":[{"name":"x","shape":[2],"datatype":"FP32","data":[1,[2.5]]}],"outputs":[]}',
+    b'{"inputs":[{"data":[NaN,-Infinity]}],"id":"\\u00e4"}',
+]
+TENSORS_ANSWERED: Final = [
+    b'{"model_name":"m","model_version":"1","id":"7","outputs":[{"name":"y","shape":[1],"datatype":"FP32","data":[1]}]}',
+    b'{"model_name":"m","outputs":[{"data":[NaN]}]}',
+    b'{"name":"m","versions":["1"],"platform":"p","inputs":[{"name":"x","datatype":"FP32","shape":[-1]}],"outputs":[]}',
 ]
 
 

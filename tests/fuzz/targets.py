@@ -24,6 +24,9 @@ from poise.wire.conversation.lost import Lost
 from poise.wire.dialects import DIALECTS
 from poise.wire.gemini import failure as gemini_failure
 from poise.wire.gemini.array import Elements
+from poise.wire.oip import answer as oip_answer
+from poise.wire.oip import failure as oip_failure
+from poise.wire.oip.request import HEADER, read_infer
 from poise.wire.openai import failure as openai_failure
 from poise.wire.openai import request
 from poise.wire.skim import ANTHROPIC, GEMINI, RESPONSES, Shape, skim
@@ -65,6 +68,8 @@ def targets(folder: Path) -> list[Target]:
         Target("gemini array", _elements, seeds.of("gemini", "answer"), json_change, (TooLong,)),
         Target("doors", _door, seeds.LINES, line_change),
         Target("config", _Config(folder).run, [GOOD.encode(), MINIMAL.encode()], yaml_change, (Problems,), 30.0),
+        Target("oip infer", _tensors, seeds.TENSORS, json_change, (Error,)),
+        Target("oip answer", _tensors_answered, seeds.TENSORS_ANSWERED, json_change, (AttemptFailed,)),
         Target("failures.classify", _failure(_classified), seeds.FAILURES, json_change),
     ]
     for name, codec in seeds.ALL.items():
@@ -90,6 +95,7 @@ _READERS: Final = {
     "anthropic": anthropic_failure.read,
     "gemini": gemini_failure.read,
     "bedrock": bedrock_failure.read,
+    "oip": oip_failure.read,
 }
 
 
@@ -121,6 +127,21 @@ def _chat(surface: str) -> Callable[[bytes, Random], None]:
         request.write(call, call.fields["model"])
 
     return run
+
+
+def _tensors(data: bytes, rng: Random) -> None:
+    try:
+        call = read_infer(data, rng.choice((-1, 0, len(data), len(data) // 2)), model="m")
+    except Error as error:
+        raise _declared(error) from None
+    assert data == call.body, "a body did not stay as it was"
+
+
+def _tensors_answered(data: bytes, rng: Random) -> None:
+    said = rng.choice((b"", b"%d" % (len(data) // 2), b"%d" % (len(data) + 1), data[:9]))
+    answered = [(HEADER, said)] if rng.random() < 0.5 else []
+    assert len(oip_answer.read_infer(data, answered)) <= 256, "a name without bound"
+    oip_answer.named(data, "m")
 
 
 def _ask(codec: Codec) -> Callable[[bytes, Random], None]:

@@ -42,7 +42,7 @@ PROVIDERS: dict[str, Any] = {
     },
     "mlserver": {"vendor": "open-inference", "models": ["add-sub", "linear"]},
     "openai": {"vendor": "openai-compatible", "models": ["gpt"]},
-    "nobody": {"vendor": "open-inference", "models": ["unreachable"]},
+    "nobody": {"vendor": "open-inference", "models": ["unreachable", "never-asked"]},
 }
 WORKFLOWS: dict[str, Any] = {
     "calc": {"candidates": ["add-sub@oip"], "aliases": ["old-calc", "team/calc"]},

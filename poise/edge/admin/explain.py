@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from msgspec import UnsetType
 
 from poise.decision import (
     AttemptRecord,
@@ -200,8 +201,11 @@ def _ended(row: Stored) -> Json | None:
 
 def _priced(target: str, policy: Policy | None) -> bool:
     """Whether the cost of an answer by target means anything: its price is known."""
-    prices = [c.target.price for c in policy.candidates if c.target.id == target] if policy else []
-    return not prices or prices[0].input_usd_per_mtok is not None
+    found = [c.target for c in policy.candidates if c.target.id == target] if policy else []
+    if not found or found[0].price.input_usd_per_mtok is not None:
+        return True
+    # Tensors are no tokens, so a price for each request is all there is to know.
+    return found[0].dialect == "oip" and not isinstance(found[0].price.per_thousand_requests_usd, UnsetType)
 
 
 def _flips(decision: Decision, policy: Policy | None) -> list[Json]:

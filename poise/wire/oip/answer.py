@@ -15,9 +15,9 @@ from poise.errors import AttemptFailed, Error, Failure
 from poise.wire.body import encode
 from poise.wire.call import Answer, Call
 from poise.wire.oip.failure import read as read_failure
+from poise.wire.oip.finite import finite, is_beyond_json
 from poise.wire.oip.request import HEADER, METADATA, json_bytes_of
 
-_BEYOND_JSON: Final = (b"NaN", b"Infinity")
 _NAME_CHARS: Final = 256
 
 
@@ -45,12 +45,10 @@ def read_infer(body: bytes, head: list[tuple[bytes, bytes]]) -> str:
     try:
         json_bytes = json_bytes_of(said, len(body))
         begun = body if json_bytes < 0 else body[:json_bytes]
-        found = _decode(begun)
+        found = _read(begun)
     except Error as bad:
         raise _malformed(bad.text) from bad
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as bad:
-        if _beyond_json(body):  # numbers that JSON does not have: its first and last byte have to do
-            return ""
         raise _malformed(f"200 with a body that is not an answer of this protocol: {bad}") from bad
     if found.outputs is None:
         if bytes(found.error):
@@ -73,9 +71,13 @@ def named(body: bytes, name: str) -> bytes:
     return encode(fields | {"name": msgspec.Raw(encode(name))})
 
 
-def _beyond_json(body: bytes) -> bool:
-    inside = body.strip()
-    return inside.startswith(b"{") and b'"outputs"' in inside and any(word in inside for word in _BEYOND_JSON)
+def _read(begun: bytes) -> _Infer:
+    try:
+        return _decode(begun)
+    except msgspec.DecodeError:
+        if not is_beyond_json(begun):
+            raise
+    return _decode(finite(begun))
 
 
 def _malformed(text: str) -> AttemptFailed:

@@ -9,7 +9,6 @@ Sources: kserve/open-inference-protocol, specification/protocol/inference_rest.m
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Final
 
@@ -18,6 +17,7 @@ import msgspec
 from poise.errors import Error
 from poise.wire.body import fields_of, short, string
 from poise.wire.call import Call
+from poise.wire.oip.finite import finite, is_beyond_json
 
 INFER: Final = "infer"  # the names of surfaces
 METADATA: Final = "metadata"
@@ -31,7 +31,6 @@ _VERSION: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 # The first byte of each field's value; what is not listed may be anything.
 _FIRST: Final = {"inputs": (b"[", "an array"), "outputs": (b"[", "an array"), "parameters": (b"{", "an object")}
 _LINE: Final = re.compile(rb"(\S*/v2/models/[^/ ]+)(?:/versions/[^/ ]+)?((?:/infer)? HTTP/1\.1\r\n)")
-_BEYOND_JSON: Final = (b"NaN", b"Infinity")
 
 
 def read_infer(body: bytes, json_bytes: int, *, model: str, version: str = "") -> Call:
@@ -102,33 +101,6 @@ def _fields(head: bytes) -> dict[str, msgspec.Raw]:
     try:
         return fields_of(head)
     except Error as bad:
-        if bad.code != "invalid_json" or not any(word in head for word in _BEYOND_JSON):
+        if bad.code != "invalid_json" or not is_beyond_json(head):
             raise
-        return _loosely(head)
-
-
-def _loosely(head: bytes) -> dict[str, msgspec.Raw]:
-    """Likewise where numbers are NaN or Infinity: no JSON, but Triton, MLServer and their clients write them."""
-    try:
-        top = json.loads(head, object_pairs_hook=_Pairs)
-    except (ValueError, RecursionError) as bad:  # UnicodeDecodeError is a ValueError
-        raise Error("invalid_json", f"the body is not a JSON object: {bad}", hint="send one JSON object") from bad
-    if not isinstance(top, _Pairs):
-        raise Error("invalid_json", "the body is not a JSON object", hint="send one JSON object")
-    fields: dict[str, msgspec.Raw] = {}
-    for name, value in top:
-        if name in fields:
-            raise Error("duplicate_field", f"{name[:64]!r} stands twice in the body", hint="send each field once")
-        fields[name] = msgspec.Raw(_begin(value))
-    return fields
-
-
-class _Pairs(list[tuple[str, object]]):
-    """An object of a body, its keys as often as they stand there; told from an array by its type."""
-
-
-def _begin(value: object) -> bytes:
-    """As much of a value as is looked at: its kind, or the text of a string."""
-    if isinstance(value, _Pairs):
-        return b"{}"
-    return b"[]" if isinstance(value, list) else msgspec.json.encode(value)
+    return fields_of(finite(head))

@@ -83,6 +83,9 @@ def test_size_0_is_one_raw_tensor() -> None:
         b'{"inputs":[NaN]': "invalid_json",
         b'[NaN,"inputs"]': "invalid_json",
         b'{"inputs":[NaN],"x":"\xff"}': "invalid_json",
+        b'\xef\xbb\xbf{"inputs":[NaN]}': "invalid_json",
+        b'{"inputs":[NaN,' + b"[" * 100_000: "invalid_json",
+        b'{"inputs":[NaN],"id":"\\ud800"}': "invalid_json",
         b"{}": "invalid_field",
         b'{"inputs":{}}': "invalid_field",
         b'{"inputs":null}': "invalid_field",
@@ -95,7 +98,7 @@ def test_size_0_is_one_raw_tensor() -> None:
         b'{"inputs":[],"\\u0069nputs":[1]}': "duplicate_field",
         b'{"inputs":[NaN],"inputs":[1]}': "duplicate_field",
     }.items(),
-    ids=range(19),
+    ids=range(22),
 )
 def test_what_is_no_call_is_refused(body: bytes, code: str) -> None:
     with pytest.raises(Error) as caught:
