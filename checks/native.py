@@ -34,6 +34,7 @@ TESTS = (
     "attack",
     "store",
     "sdk",
+    "oip",
     "sim",
     "process",
 )
