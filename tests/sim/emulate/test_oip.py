@@ -8,7 +8,7 @@ import struct
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from poise.clock import SystemClock
@@ -16,6 +16,7 @@ from poise.sim.emulate.emulator import Emulator
 from poise.sim.emulate.message import Request, Seen, Whole
 from poise.sim.emulate.tensor import LETTERS, BadTensor, Tensor, pack, unpack
 
+CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a machine may be busy
 HEADER = "inference-header-content-length"
 
 
@@ -97,6 +98,7 @@ def test_bytes_behind_the_json_must_be_as_many_as_it_says() -> None:
     assert [200, 400, 400] == found
 
 
+@CALM
 @given(st.sampled_from(sorted(LETTERS)), st.binary(max_size=64))
 def test_numbers_are_packed_as_they_were_unpacked(datatype: str, raw: bytes) -> None:
     """But a truth, which is one byte and any but 0, and a number that is none, which equals nothing."""
@@ -108,6 +110,7 @@ def test_numbers_are_packed_as_they_were_unpacked(datatype: str, raw: bytes) -> 
     assert repr(data) == repr(again)
 
 
+@CALM
 @given(st.lists(st.binary(max_size=9), max_size=5))
 def test_texts_stand_behind_their_lengths(said: list[bytes]) -> None:
     raw = pack(Tensor("t", "BYTES", [len(said)], list(said)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from poise.decision import Usage
@@ -14,6 +14,7 @@ from poise.wire.call import Answer
 from poise.wire.dialects import DIALECTS
 from poise.wire.oip.request import HEADER, read_infer, read_metadata
 
+CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a machine may be busy
 OIP = DIALECTS["oip"]
 GOOD = b'{"model_name":"m","model_version":"1","id":"7","outputs":[{"name":"y","data":[1]}]}'
 
@@ -25,6 +26,7 @@ def answered(body: bytes, said: bytes | None = None) -> Answer:
     return OIP.read_answer(call, body)
 
 
+@CALM
 @given(st.binary(max_size=100))
 def test_an_answer_stays_as_it_came(tail: bytes) -> None:
     """Also the model's name in it: that of the model that really answered. Tensors are no tokens."""
@@ -33,6 +35,7 @@ def test_an_answer_stays_as_it_came(tail: bytes) -> None:
     assert ("m", Usage(), b"") == (found.model, found.usage, found.body)
 
 
+@CALM
 @given(st.binary(max_size=100), st.none() | st.binary(max_size=4) | st.from_regex(rb"[0-9]{1,4}", fullmatch=True))
 def test_any_bytes_are_an_answer_or_the_servers_failure(body: bytes, said: bytes | None) -> None:
     status = 200
@@ -67,6 +70,7 @@ def test_what_is_no_answer_is_malformed(body: bytes) -> None:
     assert Failure.MALFORMED is caught.value.failure
 
 
+@CALM
 @given(st.text(max_size=20), st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5)))
 def test_metadata_is_told_under_the_name_that_was_asked_for(name: str, more: dict[str, object]) -> None:
     """And nothing else of it changes."""

@@ -6,11 +6,12 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from poise.wire.oip.finite import finite
 
+CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a machine may be busy
 NUMBERS = st.floats()
 TEXTS = st.text(alphabet='NaInfity"\\ -é', max_size=12)
 TREES = st.recursive(
@@ -29,12 +30,14 @@ def plain(value: object) -> object:
     return None if isinstance(value, float) and value - value != 0 else value
 
 
+@CALM
 @given(TREES)
 def test_only_numbers_become_null(tree: object) -> None:
     """In a text the same letters stay, whatever stands around them."""
     assert plain(tree) == msgspec.json.decode(finite(json.dumps(tree, ensure_ascii=False).encode()))
 
 
+@CALM
 @given(st.binary(max_size=60) | st.text(alphabet='NaN"\\-,', max_size=40).map(str.encode))
 def test_any_bytes_are_read(body: bytes) -> None:
     """And what holds none of them stays as it was."""

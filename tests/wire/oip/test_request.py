@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from poise.errors import Error
@@ -14,10 +14,12 @@ from poise.wire.dialects import DIALECTS
 from poise.wire.oip.dialect import in_path
 from poise.wire.oip.request import at_version, json_bytes_of, lines_of, read_infer, read_metadata
 
+CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a machine may be busy
 OIP = DIALECTS["oip"]
 TARGET = Target("m@p", "m", "p", "open-inference", "", "m-up", dialect="oip")
 
 
+@CALM
 @given(st.binary(max_size=200), st.integers(-1, 250))
 def test_any_bytes_are_a_call_or_the_callers_error(body: bytes, json_bytes: int) -> None:
     """Whatever a size says; a call's body is what was read, byte for byte."""
@@ -30,6 +32,7 @@ def test_any_bytes_are_a_call_or_the_callers_error(body: bytes, json_bytes: int)
     assert (body, 400) == (sent, status)
 
 
+@CALM
 @given(
     st.lists(st.text(max_size=5)),
     st.dictionaries(st.text(), st.integers()),
@@ -48,6 +51,7 @@ def test_a_call_goes_on_as_it_came(inputs: list[str], more: dict[str, int], tail
     )  # fmt: skip
 
 
+@CALM
 @given(st.binary(max_size=40) | st.from_regex(rb"[+-]?[0-9]{1,30}", fullmatch=True), st.integers(0, 1 << 25))
 def test_a_size_is_within_the_body_or_refused(said: bytes, body_bytes: int) -> None:
     plain = said.isdigit() and int(said) <= body_bytes and len(said) <= 18
@@ -124,6 +128,7 @@ def test_the_head_of_a_call_says_what_its_caller_said() -> None:
     assert b"content-type: application/json\r\n" == lines_of({b"content-type": b"a" * 300})
 
 
+@CALM
 @given(st.text(min_size=1, max_size=30), st.sampled_from(["", "3", "v1.2"]), st.sampled_from(["infer", "metadata"]))
 def test_a_version_takes_the_place_of_the_targets_own(model: str, own: str, surface: str) -> None:
     """Whatever the model is called upstream; the rest of the head stays."""
