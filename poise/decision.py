@@ -46,6 +46,9 @@ class Drop(StrEnum):
     AT_LIMIT = "at_limit"
     OVER_BUDGET = "over_budget"
     NO_TIME_LEFT = "no_time_left"
+    # of later attempts only
+    RETRY_BUDGET = "retry_budget"
+    PREFILL = "prefill"
 
 
 class OutcomeKind(StrEnum):
@@ -135,7 +138,7 @@ class AttemptRecord(msgspec.Struct, frozen=True, array_like=True):
 
     failure is empty for a success; skipped names the Drop reason where the attempt was passed over without a call.
     billing is how sure the token counts are: exact, estimated or bounded. lost names what a translation to the target's
-    dialect could not carry, in the caller's words.
+    dialect could not carry, in the caller's words; repair how the attempt was to mend a broken answer, and where its seam is.
     """
 
     target: str
@@ -152,6 +155,7 @@ class AttemptRecord(msgspec.Struct, frozen=True, array_like=True):
     billing: str = "exact"
     model: str = ""
     lost: tuple[str, ...] = ()
+    repair: str = ""
 
 
 class Usage(msgspec.Struct, frozen=True, array_like=True):

@@ -49,6 +49,7 @@ class Failure(StrEnum):
     MALFORMED = "malformed"
     CUT = "cut"
     STALLED = "stalled"
+    DIFFERED = "differed"
     SERVER = "server"
     LOCAL = "local_resource"
 
@@ -80,6 +81,7 @@ FAILURES: dict[Failure, FailureFacts] = {
     Failure.MALFORMED: FailureFacts(Blame.TARGET, Again.ELSEWHERE, 502),
     Failure.CUT: FailureFacts(Blame.TARGET, Again.ELSEWHERE, 502),
     Failure.STALLED: FailureFacts(Blame.TARGET, Again.ELSEWHERE, 504),
+    Failure.DIFFERED: FailureFacts(Blame.NOBODY, Again.ELSEWHERE, 502),
     Failure.SERVER: FailureFacts(Blame.TARGET, Again.ELSEWHERE, 502),
     Failure.LOCAL: FailureFacts(Blame.GATEWAY, Again.ELSEWHERE, 503),
 }

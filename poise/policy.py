@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from poise.target import Target
+
+# What was added after the first records were written is UNSET where it is not said, as in target.py: a policy of before
+# still has the digest that its decisions name.
 
 Stick = Literal["", "conversation"]
 Priority = Literal["interactive", "standard", "background"]
@@ -55,15 +59,52 @@ class Timers(msgspec.Struct, frozen=True):
     headers_us: int = 10_000_000
     first_token_us: int = 10_000_000
     stall_us: int = 30_000_000
+    rate_e3: int | UnsetType = UNSET  # least tokens in a thousand seconds of a stream; RATE_E3 where UNSET, 0: none
+
+
+# A token in five seconds. People read four a second; what is slower than this by twenty times is not an answer any more.
+RATE_E3: Final = 200
+
+
+class Hedge(msgspec.Struct, frozen=True):
+    """A second attempt beside a slow first: after a percentile of its target's first tokens, or after a time.
+
+    tools: also for requests that bring tools, which may then be called twice.
+    """
+
+    share_e2: int = 95
+    after_us: int = 0
+    tools: bool = False
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """How much of a streamed answer must have come before any of it goes to the client: what is held can be repaired unseen.
+
+    The first of tokens and wait_us to be reached lets it go, 0 being no bound; whole: only all of it.
+    """
+
+    tokens: int = 0
+    wait_us: int = 0
+    whole: bool = False
 
 
 class Recover(msgspec.Struct, frozen=True):
-    """One budget per request: attempts >= 1, spend in millionths of a USD (0: no bound), and what a broken stream does."""
+    """One budget per request: attempts >= 1, spend in millionths of a USD (0: no bound), and what a broken stream does.
+
+    stream is one way to repair a broken stream, or several that are tried in order; what is left then is an error.
+    """
 
     attempts: int = 3
     spend_usd_e6: int = 0
-    stream: StreamRecovery = "error"
+    stream: StreamRecovery | tuple[StreamRecovery, ...] = "error"
     keepalive_us: int = 15_000_000
+    hedge: Hedge | UnsetType = UNSET
+
+    @property
+    def repairs(self) -> tuple[StreamRecovery, ...]:
+        """The ways to repair a stream, without ``error``, which repairs nothing."""
+        said = (self.stream,) if isinstance(self.stream, str) else self.stream
+        return said[: said.index("error")] if "error" in said else said
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -88,6 +129,7 @@ class Policy(msgspec.Struct, frozen=True):
     timers: Timers = Timers()
     recover: Recover = Recover()
     record_required: bool = False
+    hold: Hold | UnsetType = UNSET
 
     @property
     def digest(self) -> bytes:

@@ -181,6 +181,8 @@ class Front:
         deadline_us = policy.objective.deadline_us
         if message.marked and (said := message.headers.get(b"x-poise-deadline")) is not None:
             deadline_us = min(deadline_us, duration_us(said, "x-poise-deadline"))
+        if message.marked and (left := message.headers.get(b"x-poise-attempts-left")) is not None:
+            call.attempts = _attempts(left)
         call.strict = message.marked and message.headers.get(b"x-poise-strict", b"false").lower() in _YES
         facts = self._facts(message, call, route, grant.name, scope)
         return Request(reply.decision, call, facts, route, dialect, arrived_us, arrived_us + deadline_us, forward)
@@ -276,6 +278,17 @@ def duration_us(raw: bytes, name: str) -> int:
         if number != text and number.replace(".", "", 1).isdigit() and len(number) < 12:
             return int(float(number) * scale)
     raise Error("invalid_field", f"{name} is {text[:40]!r}, not a duration", hint="send 800ms, 5s or 2m")
+
+
+def _attempts(raw: bytes) -> int:
+    """How many attempts a gateway above leaves us. It may lower our own number, never raise it."""
+    if not raw.isdigit() or len(raw) > 3 or not int(raw):
+        raise Error(
+            "invalid_field",
+            f"x-poise-attempts-left is {raw[:40].decode('ascii', 'replace')!r}, not 1 to 999",
+            hint="leave it out, unless you are a gateway that counts attempts",
+        )
+    return int(raw)
 
 
 def _fact(headers: dict[bytes, bytes], name: bytes) -> str:

@@ -9,11 +9,11 @@ from msgspec import UnsetType
 from poise import __version__
 from poise.edge.http.address import address_of
 from poise.edge.snapshot import Endpoint
-from poise.edge.vendors import VENDORS, Auth, Surface, Vendor
+from poise.edge.vendors import VENDORS, Auth, Cancel, Surface, Vendor
 from poise.path.fleet import Tongue
 from poise.target import Target
 from poise.wire.call import Dialect
-from poise.wire.dialects import CHATS, COUNTS, DIALECTS, EMBEDS, STREAM_KINDS, between, embeddings
+from poise.wire.dialects import CHATS, COUNTS, DIALECTS, EMBEDS, STREAM_KINDS, between, embeddings, mender
 from poise.wire.oip.dialect import in_path
 from poise.wire.oip.request import INFER, SURFACES
 
@@ -38,7 +38,15 @@ def tongues_of(target: Target, endpoint: Endpoint) -> dict[str, Tongue]:
         same = front == surface.dialect
         whole_kind = b"" if same else b"application/json"
         stream_kind = b"" if same else STREAM_KINDS.get(front, b"text/event-stream")
-        found[front] = Tongue(between(front, surface.dialect, vendor.manner), heads, whole_kind, stream_kind)
+        found[front] = Tongue(
+            between(front, surface.dialect, vendor.manner),
+            heads,
+            whole_kind,
+            stream_kind,
+            mender(front, surface.dialect, vendor.manner),
+            drains=vendor.cancel is Cancel.BILLS,
+            chained=vendor.chained,
+        )
     others: list[tuple[str, str, Dialect]] = []
     if first.dialect in ("openai", "gemini"):
         others += [(front, "embeddings", embeddings(front, first.dialect)) for front in EMBEDS]

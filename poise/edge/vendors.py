@@ -45,8 +45,10 @@ class Cancel(StrEnum):
 BEARER: Final = (Auth("bearer"),)
 NOBODY: Final = (Auth("none"), Auth("bearer"))
 _PLAIN: Final = Manner(limit_field="max_tokens")
-_NEWER: Final = Manner(limit_field="max_completion_tokens", developer=True)
+_NEWER: Final = Manner(limit_field="max_completion_tokens", developer=True, prefill=None)
 _JSON_ONLY: Final = Manner(limit_field="max_tokens", schema=False)
+_PREFIX: Final = "prefix"  # api-docs.deepseek.com (chat prefix completion, at /beta), docs.mistral.ai (prefix)
+_GOES_ON: Final = Manner(limit_field="max_tokens", prefill="continue_final_message")  # docs.vllm.ai, docs.sglang.ai
 _CHAT: Final = (Surface("openai"),)
 _BOTH: Final = (Surface("openai"), Surface("responses"))
 
@@ -57,7 +59,8 @@ class Vendor(NamedTuple):
 
     auth lists what it accepts, the usual first; speaks every wire format it has, the usual first; headers go with
     every call; manner is how it differs from its dialect; cancel what hanging up costs (source: OpenRouter's
-    documentation of stream cancellation, which lists the vendors behind it).
+    documentation of stream cancellation, which lists the vendors behind it); chained: it may be a gateway that tries again
+    by itself, and is told how many attempts are left (``x-poise-attempts-left``).
     """
 
     dialect: str
@@ -68,6 +71,7 @@ class Vendor(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
     manner: Manner = _PLAIN
     cancel: Cancel = Cancel.UNKNOWN
+    chained: bool = False
 
 
 def _own(url: str, *more: Surface, manner: Manner = _PLAIN) -> Vendor:
@@ -92,7 +96,7 @@ VENDORS: dict[str, Vendor] = {
         "https://api.deepseek.com/v1",
         "DEEPSEEK_API_KEY",
         speaks=(*_CHAT, Surface("responses", ""), Surface("anthropic", "/anthropic")),
-        manner=_JSON_ONLY,
+        manner=Manner(limit_field="max_tokens", schema=False, prefill=_PREFIX),
         cancel=Cancel.STOPS,
     ),
     "xai": Vendor("openai", "https://api.x.ai/v1", "XAI_API_KEY", speaks=_BOTH, cancel=Cancel.STOPS),
@@ -108,7 +112,13 @@ VENDORS: dict[str, Vendor] = {
         ),
         cancel=Cancel.BILLS,
     ),
-    "mistral": Vendor("openai", "https://api.mistral.ai/v1", "MISTRAL_API_KEY", cancel=Cancel.BILLS),
+    "mistral": Vendor(
+        "openai",
+        "https://api.mistral.ai/v1",
+        "MISTRAL_API_KEY",
+        manner=Manner(limit_field="max_tokens", prefill=_PREFIX),
+        cancel=Cancel.BILLS,
+    ),
     "together": Vendor("openai", "https://api.together.xyz/v1", "TOGETHER_API_KEY", cancel=Cancel.STOPS),
     "fireworks": Vendor("openai", "https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY", cancel=Cancel.STOPS),
     "openrouter": Vendor(
@@ -142,9 +152,9 @@ VENDORS: dict[str, Vendor] = {
     ),
     "vercel": Vendor("openai", "https://ai-gateway.vercel.sh/v1", "AI_GATEWAY_API_KEY"),
     # servers that people run
-    "openai-compatible": _own(""),
-    "vllm": _own("http://127.0.0.1:8000/v1", Surface("responses")),
-    "sglang": _own("http://127.0.0.1:30000/v1"),
+    "openai-compatible": _own("")._replace(chained=True),
+    "vllm": _own("http://127.0.0.1:8000/v1", Surface("responses"), manner=_GOES_ON),
+    "sglang": _own("http://127.0.0.1:30000/v1", manner=_GOES_ON),
     "llamacpp": _own("http://127.0.0.1:8080/v1", Surface("responses")),
     "ollama": _own("http://127.0.0.1:11434/v1", Surface("ollama", "/api"), Surface("anthropic", "")),
     "lmstudio": _own("http://127.0.0.1:1234/v1", Surface("responses")),

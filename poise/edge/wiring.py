@@ -20,6 +20,7 @@ class Stack(NamedTuple):
 
     admit: Admit
     decide: Decide
+    recover: Recover
     call: Call
 
 
@@ -34,7 +35,7 @@ def stack(recorder: Recorder, clock: Clock, future: Callable[[], asyncio.Future[
     """
     call = Call(clock, future)
     balance = Balance(call)
-    recover = Recover(balance, clock)
+    recover = Recover(balance, clock, future)
     decide = Decide(recover, recorder, clock)
     admit = Admit(decide, clock)
-    return Stack(admit, decide, call)
+    return Stack(admit, decide, recover, call)

@@ -26,7 +26,11 @@ class Balance:
         call = request.call
         tongue = lane.tongues[request.dialect.name]
         call.begin()
-        body = tongue.dialect.upstream_body(call, lane.target)
+        repair = attempt.repair
+        if repair is None or not repair.resumes:
+            body = tongue.dialect.upstream_body(call, lane.target)
+        else:
+            body = repair.mender.resume_body(call, lane.target, repair.delivered)
         lost = call.lost
         if lost is not None and lost.count and call.strict:
             what = f"{tongue.dialect.name} cannot carry {', '.join(lost.told())}"
@@ -39,7 +43,9 @@ class Balance:
             head,
             request.id,
             attempt.number,
-            request.forward,
+            request.forward
+            if not tongue.chained
+            else b"%sx-poise-attempts-left: %d\r\n" % (request.forward, attempt.left),
             len(body),
             body,
         )

@@ -12,9 +12,11 @@ from typing import Final
 from poise.clock import Clock
 from poise.decision import Usage
 from poise.errors import AttemptFailed, Failure
-from poise.path.gate import Gate
-from poise.path.service import Answered, Dispatch, Sink
+from poise.path.gate import NOBODY, Gate, Pen
+from poise.path.pulse import Pulse
+from poise.path.service import Answered, Dispatch
 from poise.path.upstream import Connection
+from poise.policy import Hold
 from poise.wire.call import StreamReader
 from poise.wire.sse import Splitter, TooLong
 
@@ -22,6 +24,7 @@ MAX_WHOLE_BYTES: Final = 32 * 1024 * 1024  # a whole answer is held until it is 
 MAX_ERROR_BYTES: Final = 64 * 1024
 MAX_CODE_CHARS: Final = 100  # of an upstream's own name for an error
 MAX_TEXT_CHARS: Final = 500  # of an upstream's own words, in errors and records
+LINGER_US: Final = 2_000_000  # an answer is over and its connection is not: then it is closed
 
 # What goes on of an upstream's own headers: what a client of the dialect reads, nothing that speaks of the account.
 _PASSED: Final = frozenset(
@@ -34,10 +37,11 @@ class Exchange:
     """Receives one answer (``path.upstream.Receiver``) and pushes it through the gate."""
 
     over: bool = False
+    framed: bool = False  # the answer is complete by its own framing too
     status: int = 0
     streams: bool = False
     size: int = 0
-    seen: int = 0
+    over_us: int = 0
     first_us: int = -1
     model: str = ""
 
@@ -48,7 +52,6 @@ class Exchange:
         self.gate = gate
         self.clock = clock
         self.sent_us = now_us
-        self.quiet_us = now_us
         self.done = done
         self.connection = connection
         self.headers: list[tuple[bytes, bytes]] = []
@@ -56,7 +59,9 @@ class Exchange:
         self.usage: Usage | None = None
         self.reader: StreamReader | None = None
         self.splitter: Splitter | None = None
-        self.sink: Sink | None = None  # the client's, from the commit point on
+        self.pulse: Pulse | None = None
+        self.hold: Hold | None = None
+        self.pen: Pen | None = None  # writes to the client, from the commit point on
 
     # -- from the socket ----------------------------------------------------------------------------------------
 
@@ -64,13 +69,22 @@ class Exchange:
         """The upstream's status and headers."""
         self.status = status
         self.headers = headers
-        if status == 200 and self.dispatch.attempt.plan.request.call.stream:
+        attempt = self.dispatch.attempt
+        if self.dispatch.tongue.chained:
+            self._chained(headers)
+        if status == 200 and attempt.plan.request.call.stream:
             for name, value in headers:
                 if name == b"content-type" and value[:17].lower() == b"text/event-stream":
-                    request = self.dispatch.attempt.plan.request
+                    request = attempt.plan.request
                     self.streams = True
-                    self.reader = self.dispatch.tongue.dialect.stream_reader(request.call)
+                    repair = attempt.repair
+                    if repair is None:
+                        self.hold = request.route.hold
+                        self.reader = self.dispatch.tongue.dialect.stream_reader(request.call)
+                    else:
+                        self.reader = repair.reader(request.call)
                     self.splitter = Splitter()
+                    self.pulse = Pulse(self.sent_us)
 
     def body(self, data: bytes) -> None:
         """The next bytes of the body."""
@@ -78,9 +92,12 @@ class Exchange:
         if not self.streams:
             self._hold(data)
             return
-        reader, splitter = self.reader, self.splitter
+        if self.over:
+            return  # nobody waits for what follows the end of an answer
+        reader, splitter, pulse = self.reader, self.splitter, self.pulse
         assert reader is not None
         assert splitter is not None
+        assert pulse is not None
         try:
             events = splitter.feed(data)
         except TooLong as long:
@@ -88,23 +105,29 @@ class Exchange:
             return
         if not events:
             return
+        pulse.hear(events)
         passed = reader.feed(events)
-        if self.sink is not None:
+        if self.pen is not None:
             if passed:
-                self.sink.write(passed)
+                self.pen.write(passed)
         elif reader.error:
             pass  # in the same breath as the first token: nothing has gone out, so nothing needs to
         elif reader.started:
-            self._commit(passed)
+            self._pass(passed)
         elif passed:
             self.chunks.append(passed)  # a role, a comment, an empty delta: not yet an answer
-            if self.size > MAX_ERROR_BYTES:
+            if self.size > MAX_ERROR_BYTES and self.dispatch.attempt.repair is None:
                 self._commit(b"")
         if reader.error:
             self._end(self._faulted(reader))
+        elif reader.over and not self.over:
+            self._finish(b"")
 
     def end(self) -> None:
         """The body is complete by its own framing."""
+        self.framed = True
+        if self.over:
+            return
         if self.streams:
             self._end_stream()
         elif self.status != 200 and not 200 <= self.status < 300:
@@ -114,6 +137,7 @@ class Exchange:
 
     def failed(self, failure: AttemptFailed) -> None:
         """The connection or its framing broke."""
+        self.framed = True  # there is nothing left to wait for
         failure.status = self.status
         self._end(failure)
 
@@ -123,37 +147,52 @@ class Exchange:
         """Look at the timers. Called about every 100 ms, so time is not read per event."""
         attempt = self.dispatch.attempt
         request = attempt.plan.request
-        if self.size != self.seen:
-            self.seen = self.size
-            self.quiet_us = now_us
         if now_us >= request.deadline_us:
             self._end(AttemptFailed(Failure.TIMEOUT, "the request's deadline passed", status=self.status))
         elif request.call.stream:
             self._tick_stream(now_us, attempt.elsewhere)
 
+    def linger(self, now_us: int) -> bool:
+        """Whether the connection of an answer that is over is still waited for; past its time it is closed."""
+        if self.framed:
+            return False
+        if not self.over_us:
+            self.over_us = now_us
+        if now_us - self.over_us < LINGER_US:
+            return True
+        self.connection.close()
+        return False
+
     def forgive(self, late_us: int) -> None:
         """The gateway itself was late: that time is nobody's silence."""
         self.sent_us += late_us
-        self.quiet_us += late_us
+        if self.pulse is not None:
+            self.pulse.forgive(late_us)
 
     def _tick_stream(self, now_us: int, elsewhere: bool) -> None:
-        timers = self.dispatch.attempt.plan.request.route.policy.timers
+        route = self.dispatch.attempt.plan.request.route
+        timers = route.policy.timers
         lane = self.dispatch.lane
-        if self.gate.sink.paused:
-            self.quiet_us = now_us  # the client's silence, not the upstream's
-        silent_us = now_us - self.quiet_us
+        pulse = self.pulse
         waited_us = now_us - self.sent_us
-        if self.sink is not None:
-            if silent_us >= max(timers.stall_us, lane.stall_us):
+        silent_us = waited_us if pulse is None else pulse.look(now_us, paused=self.gate.sink.paused)
+        if pulse is not None and self.first_us >= 0:
+            stall_us = max(timers.stall_us, lane.stall_us)
+            if pulse.stalled(silent_us, stall_us, self.size):
                 self._end(AttemptFailed(Failure.STALLED, f"nothing for {silent_us / 1e6:.1f} s", status=self.status))
                 return
+            if slow := pulse.slow(now_us, stall_us, route.rate_e3, self.size):
+                self._end(AttemptFailed(Failure.STALLED, slow, status=self.status))
+                return
+            if self.hold is not None and self.pen is None:
+                self._pass(b"")
         elif not self.status and waited_us >= timers.headers_us:
             self._end(AttemptFailed(Failure.TIMEOUT, f"no answer within {waited_us / 1e6:.1f} s"))
             return
         elif elsewhere and waited_us >= max(timers.first_token_us, lane.first_token_us):
             self._end(AttemptFailed(Failure.TIMEOUT, f"no token within {waited_us / 1e6:.1f} s", status=self.status))
             return
-        self.gate.tick(now_us, silent=self.sink is None or silent_us > 0)
+        self.gate.tick(now_us, silent=self.pen is None or silent_us > 0)
 
     # -- the ways it ends ------------------------------------------------------------------------------------------
 
@@ -171,7 +210,8 @@ class Exchange:
             self.connection.close()
             self._learn(failure)
         self.over = True
-        self.gate.attach(None)  # here, not when the request wakes: by then another may be using the connection
+        if self.pen is not None:
+            self.gate.attach(None)  # here, not when the request wakes: by then another may be using the connection
         if not self.done.done():
             if failure is None:
                 self.done.set_result(None)
@@ -199,9 +239,32 @@ class Exchange:
         """Nobody waits for the answer any more: close the upstream, keep what is known."""
         if not self.over:
             self.over = True
-            self.gate.attach(None)
+            if self.pen is not None:
+                self.gate.attach(None)
             self.connection.close()
             self._learn(None)
+
+    def mute(self, done: Future[None]) -> None:
+        """The client has gone, and the answer costs what it costs: it is read on, for its tokens, to nobody."""
+        if self.pen is not None:
+            self.gate.attach(None)
+            self.connection.resume()
+        self.pen = NOBODY
+        self.done = done
+
+    def abandon_drain(self) -> None:
+        """Nobody waits, and it has been long enough."""
+        self._end(AttemptFailed(Failure.TIMEOUT, "the client had gone", status=self.status))
+
+    def learn(self) -> None:
+        """Keep what had come, for the record."""
+        self._learn(None)
+
+    def _chained(self, headers: list[tuple[bytes, bytes]]) -> None:
+        """A gateway below says how many attempts it made: they are ours too."""
+        for name, value in headers:
+            if name == b"x-poise-attempts" and value.isdigit() and len(value) < 4:
+                self.dispatch.attempt.used = max(1, int(value))
 
     def _hold(self, data: bytes) -> None:
         self.chunks.append(data)
@@ -209,14 +272,49 @@ class Exchange:
         if self.size > bound:
             self._end(AttemptFailed(Failure.MALFORMED, f"an answer of more than {bound} bytes", status=self.status))
 
-    def _commit(self, events: bytes) -> Sink:
+    def _pass(self, events: bytes) -> None:
+        """A meaningful event came. What goes out now, and what is held back, is the policy's."""
+        if self.first_us < 0:
+            self._begin()
+        hold = self.hold
+        if hold is not None:
+            if events:
+                self.chunks.append(events)
+            if self.size > MAX_WHOLE_BYTES:
+                text = f"an answer of more than {MAX_WHOLE_BYTES} bytes, too long to be held back whole"
+                self._end(AttemptFailed(Failure.MALFORMED, text, status=self.status))
+                return
+            if hold.whole or not self._let_go(hold):
+                return
+            events = b""
+        self._commit(events)
+
+    def _begin(self) -> None:
         self.first_us = self.clock.now_us()
-        sink = self.sink = self.gate.commit(self._passed_headers(self.dispatch.tongue.stream_kind))
+        if self.pulse is not None:
+            self.pulse.begin(self.first_us)
+
+    def _let_go(self, hold: Hold) -> bool:
+        """Whether as much has come as the policy wants to see before the client sees any."""
+        if hold.tokens and sum([chunk.count(b"data:") for chunk in self.chunks]) >= hold.tokens:
+            return True
+        return bool(hold.wait_us) and self.clock.now_us() - self.first_us >= hold.wait_us
+
+    def _commit(self, events: bytes) -> Pen | None:
+        if self.first_us < 0:
+            self._begin()
+        headers = self._passed_headers(self.dispatch.tongue.stream_kind)
+        pen = self.gate.commit(headers, self.dispatch.attempt)
+        if pen is None:
+            self._end(AttemptFailed(Failure.LOCAL, "another attempt was first", status=self.status))
+            return None
+        self.pen = pen
+        self.gate.attach(self.connection)
         held = b"".join(self.chunks) + events
         self.chunks.clear()
         if held:
-            sink.write(held)
-        return sink
+            pen.write(held)
+        return pen
 
     def _end_stream(self) -> None:
         """Complete only by the dialect's own terms: an upstream that closes early has not finished its answer."""
@@ -224,19 +322,26 @@ class Exchange:
         assert reader is not None
         assert splitter is not None
         owed = reader.close(splitter.tail)
-        self.model, self.usage = reader.model, reader.usage
         if reader.error:
             self._end(self._faulted(reader))
         elif reader.finished:
-            sink = self.sink
-            if sink is None:
-                sink = self._commit(owed)
-            elif owed:
-                sink.write(owed)
-            sink.finish()
-            self._end(None)
+            self._finish(owed)
         else:
             self._end(AttemptFailed(Failure.CUT, "the stream ended before its answer did", status=self.status))
+
+    def _finish(self, owed: bytes) -> None:
+        """The answer is complete: the client is told at once, whatever becomes of the connection."""
+        reader, pen = self.reader, self.pen
+        assert reader is not None
+        self.model, self.usage = reader.model, reader.usage
+        if pen is None:
+            pen = self._commit(owed)
+            if pen is None:
+                return
+        elif owed:
+            pen.write(owed)
+        pen.finish()
+        self._end(None)
 
     def _end_whole(self) -> None:
         request = self.dispatch.attempt.plan.request
@@ -254,8 +359,11 @@ class Exchange:
             self._end(failure)
             return
         self.model, self.usage = answer.model, answer.usage
-        self.gate.whole(self.status, self._passed_headers(self.dispatch.tongue.whole_kind), answer.body or body)
-        self._end(None)
+        headers = self._passed_headers(self.dispatch.tongue.whole_kind)
+        if self.gate.whole(self.status, headers, answer.body or body, self.dispatch.attempt):
+            self._end(None)
+        else:
+            self._end(AttemptFailed(Failure.LOCAL, "another attempt was first", status=self.status))
 
     def _refused(self) -> AttemptFailed:
         dispatch = self.dispatch
@@ -266,7 +374,7 @@ class Exchange:
         """What an error inside the stream means; the answer had begun, so its status stays what it was."""
         text = f"error in the stream: {reader.error}"
         if not reader.fault:
-            return AttemptFailed(Failure.MALFORMED, text, status=self.status)
+            return AttemptFailed(reader.failure, text, status=self.status)
         dispatch = self.dispatch
         body = self._redacted(reader.fault)
         failure = dispatch.tongue.dialect.failure(self.status, {}, body, dispatch.lane.target.vendor)

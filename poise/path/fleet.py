@@ -7,21 +7,27 @@ from msgspec import UnsetType
 from poise.clock import Clock
 from poise.errors import FAILURES, AttemptFailed, Blame
 from poise.path.upstream import Pool
+from poise.policy import RATE_E3, Hold
 from poise.rules import health, latency
+from poise.rules.budget import Budget
 from poise.rules.prepare import Option, Prepared
+from poise.rules.quantile import Quantiles
 from poise.signal import Measure, Reading
 from poise.target import Target
 from poise.wire.call import Dialect
+from poise.wire.mend.mender import Mender
 
 
 class Tongue:
     """How a target is spoken to by callers of one dialect.
 
     heads is everything of the upstream request's head that never changes, by surface and whether it streams. kind is the
-    content type of translated answers, whole and streamed; b'' where they go on as they came.
+    content type of translated answers, whole and streamed; b'' where they go on as they came. mender repairs broken
+    streams, None where nothing does. drains: hanging up saves nothing, so an answer is read to its end to learn its
+    tokens. chained: another gateway may stand there, which is told how many attempts are left.
     """
 
-    __slots__ = ("dialect", "heads", "stream_kind", "whole_kind")
+    __slots__ = ("chained", "dialect", "drains", "heads", "mender", "stream_kind", "whole_kind")
 
     def __init__(
         self,
@@ -29,7 +35,14 @@ class Tongue:
         heads: dict[tuple[str, bool], bytes],
         whole_kind: bytes = b"",
         stream_kind: bytes = b"",
+        mender: Mender | None = None,
+        *,
+        drains: bool = False,
+        chained: bool = False,
     ) -> None:
+        self.mender = mender
+        self.drains = drains
+        self.chained = chained
         self.dialect = dialect
         self.heads = heads
         self.whole_kind = whole_kind
@@ -48,6 +61,7 @@ class Lane:
         "_first_token",
         "_theirs",
         "_total",
+        "budget",
         "first_token",
         "first_token_us",
         "health",
@@ -55,6 +69,7 @@ class Lane:
         "others_in_flight",
         "poise_head",
         "pool",
+        "quantiles",
         "secret",
         "stall_us",
         "target",
@@ -73,6 +88,8 @@ class Lane:
         self.poise_head = b"x-poise-target: " + target.id.encode() + b"\r\n"
         self.in_flight = 0
         self.others_in_flight = 0
+        self.budget = Budget()
+        self.quantiles: Quantiles | None = None  # kept where a policy hedges
         self.health = health.Health()
         self.first_token = Measure()
         self.total = Measure()
@@ -108,6 +125,8 @@ class Lane:
         """A complete answer: durations in microseconds, -1 where there was no first token to see."""
         if self.health.evidence:
             self.health = health.after_success(self.health, now_us)
+        if self.quantiles is not None:
+            self.quantiles.add(total_us if first_token_us < 0 else first_token_us)
         if first_token_us >= 0:
             self.first_token = latency.add(self.first_token, first_token_us, now_us)
         self.total = latency.add(self.total, total_us, now_us)
@@ -129,10 +148,16 @@ class Lane:
 class Route:
     """A policy ready to serve: its rules prepared, and a lane for each candidate, in the policy's order."""
 
-    __slots__ = ("_options", "lanes", "policy", "prepared")
+    __slots__ = ("_options", "hedge", "hold", "lanes", "policy", "prepared", "rate_e3", "repairs")
 
     def __init__(self, prepared: Prepared, lanes: tuple[Lane, ...]) -> None:
-        self.policy = prepared.policy
+        self.policy = policy = prepared.policy
+        self.repairs = policy.recover.repairs
+        self.hedge = None if isinstance(policy.recover.hedge, UnsetType) else policy.recover.hedge
+        self.hold = None if isinstance(policy.hold, UnsetType) or policy.hold == Hold() else policy.hold
+        self.rate_e3 = RATE_E3 if isinstance(policy.timers.rate_e3, UnsetType) else policy.timers.rate_e3
+        for lane in lanes if self.hedge is not None else ():
+            lane.quantiles = lane.quantiles or Quantiles()
         self.prepared = prepared
         self.lanes = lanes
         self._options = {option.candidate: option for option in prepared.options}

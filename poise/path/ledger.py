@@ -50,6 +50,7 @@ def answered_record(attempt: Attempt, answered: Answered) -> AttemptRecord:
         billing,
         answered.model,
         lost_of(attempt),
+        attempt.repair.told if attempt.repair is not None else "",
     )
 
 
@@ -68,7 +69,7 @@ def failed_record(attempt: Attempt, failure: AttemptFailed | None, now_us: int) 
         now_us - attempt.started_us,
         failure.status if failure else attempt.status,
         failure.failure if failure else "cancelled",
-        failure.text[:200] if failure else "the client went, or the server stopped",
+        failure.text[:200] if failure else attempt.called_off or "the client went, or the server stopped",
         "",
         usage.input_tokens,
         usage.output_tokens,
@@ -76,6 +77,7 @@ def failed_record(attempt: Attempt, failure: AttemptFailed | None, now_us: int) 
         billing,
         attempt.model,
         lost_of(attempt),
+        attempt.repair.told if attempt.repair is not None else "",
     )
 
 

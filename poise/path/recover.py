@@ -1,70 +1,134 @@
-"""Try, and try elsewhere, within one budget. The only place that acts on "may it be tried again"."""
+"""Try, and try elsewhere, within one budget. The only place that acts on "may it be tried again".
+
+A request whose first attempt answers passes here in a few lines; what follows a failure is worked out by a Course.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from poise.clock import Clock
-from poise.decision import AttemptRecord, Drop, Outcome, OutcomeKind
-from poise.errors import FAILURES, FINAL, AttemptFailed, Blame, Error, Failure
-from poise.path.fleet import Lane
-from poise.path.gate import Gate
+from poise.decision import Outcome, OutcomeKind
+from poise.errors import AttemptFailed, Failure
+from poise.path.course import Course
+from poise.path.gate import Gate, Tape
 from poise.path.ledger import answered_record, failed_record
+from poise.path.mend import mended
+from poise.path.race import Race, hedge_after_us
 from poise.path.service import Answered, Attempt, Plan, Service, Sink
+from poise.path.told import broken, final
 from poise.rules import retry
-from poise.rules.choose import expected_cost_usd_e6
+from poise.rules.budget import HEDGE_FLOOR_PER_S, HEDGE_SHARE, Budget
 
 _COMPLETED: Final = OutcomeKind.COMPLETED
+_SLICE_US: Final = 1_000_000  # a long wait is cut so that keep-alive comments go out meanwhile
 
 
 class Recover:
     """Works down the decision's ranking until an attempt answers, the budget is gone, or going on makes no sense."""
 
-    def __init__(self, below: Service[Attempt, Gate, Answered], clock: Clock, *, attempts: int | None = None) -> None:
+    def __init__(
+        self,
+        below: Service[Attempt, Gate, Answered],
+        clock: Clock,
+        future: Callable[[], asyncio.Future[None]] | None = None,
+    ) -> None:
         self._below = below.__call__  # bound once: calling an object looks its method up each time
         self._clock = clock
-        self._attempts = attempts
+        self._future = future or (lambda: asyncio.get_running_loop().create_future())
+        self._hedges = Budget(HEDGE_SHARE, HEDGE_FLOOR_PER_S)
+        self.lag_us = 0  # how late this worker's loop is: what is late itself adds no load
 
     async def __call__(self, plan: Plan, sink: Sink, /) -> Outcome:
         """Raises Error: upstream_* where all attempts failed, stream_broken after the commit point, deadline_exceeded."""
         request = plan.request
-        policy = request.route.policy
+        route = request.route
+        recover = route.policy.recover
         ranked = plan.verdict.ranked
-        allowed = self._attempts or policy.recover.attempts
-        gate = Gate(sink, policy.recover.keepalive_us, plan.inputs.now_us)
-        tries = 0
-        last: AttemptFailed | None = None
-        for place, row in enumerate(ranked):
-            lane = request.route.lanes[row.candidate]
-            now_us = self._clock.now_us() if tries else plan.inputs.now_us
-            if tries and (skipped := self._should_not(plan, lane, row.candidate, now_us)):
-                plan.attempts.append(
-                    AttemptRecord(lane.target.id, now_us - request.arrived_us, skipped=skipped, took_us=0)
-                )
-                continue
-            tries += 1
-            elsewhere = tries < allowed and place + 1 < len(ranked)
-            attempt = Attempt(plan, lane, row.candidate, tries, started_us=now_us, elsewhere=elsewhere)
+        allowed: int = recover.attempts
+        if request.call.attempts and request.call.attempts < allowed:
+            allowed = request.call.attempts
+        candidate = ranked[0].candidate
+        now_us = plan.inputs.now_us
+        tape = Tape(sink) if route.repairs and request.call.stream else None
+        gate = Gate(sink, recover.keepalive_us, now_us, tape)
+        elsewhere = allowed > 1 and len(ranked) > 1
+        attempt = Attempt(
+            plan, route.lanes[candidate], candidate, 1, started_us=now_us, elsewhere=elsewhere, left=allowed
+        )
+        self._hedges.calls += 1
+        wait_us = -1 if route.hedge is None else hedge_after_us(route.hedge, attempt, self.lag_us)
+        if wait_us >= 0:
+            return await self._raced(plan, gate, attempt, Course(plan, self._clock, allowed), wait_us)
+        try:
+            answered = await self._below(attempt, gate)
+        except AttemptFailed as failure:
+            self._count(plan, attempt, failure)
+            return await self._again(plan, gate, attempt, Course(plan, self._clock, allowed), failure)
+        except asyncio.CancelledError:
+            plan.attempts.append(failed_record(attempt, None, self._clock.now_us()))
+            raise
+        return self._completed(plan, attempt, answered)
+
+    async def _again(self, plan: Plan, gate: Gate, attempt: Attempt, course: Course, failure: AttemptFailed) -> Outcome:
+        """All that follows a first failure, which is counted already."""
+        while True:
+            attempt = await self._next(plan, gate, attempt, course, failure)
             try:
                 answered = await self._below(attempt, gate)
-            except AttemptFailed as failure:
+            except AttemptFailed as another:
+                failure = another
                 self._count(plan, attempt, failure)
-                last = failure
-                left_us = max(0, request.deadline_us - self._clock.now_us())
-                step = retry.after(
-                    failure.failure, committed=gate.committed, attempts_left=allowed - tries, time_left_us=left_us
-                )
-                if step is retry.Step.BREAK:
-                    raise Error("stream_broken", f"the answer broke off: {shown(failure, lane)}") from failure
-                if step is retry.Step.GIVE_UP:
-                    break
             except asyncio.CancelledError:
                 plan.attempts.append(failed_record(attempt, None, self._clock.now_us()))
                 raise
             else:
                 return self._completed(plan, attempt, answered)
-        raise self._final(plan, last)
+
+    async def _next(self, plan: Plan, gate: Gate, attempt: Attempt, course: Course, failure: AttemptFailed) -> Attempt:
+        """The attempt to make now. Raises Error where there is none."""
+        request = plan.request
+        course.used(attempt)
+        left_us = max(0, request.deadline_us - self._clock.now_us())
+        step = retry.after(
+            failure.failure,
+            retry.Left(course.left, left_us, course.elsewhere),
+            committed=gate.committed,
+            here=course.here,
+            retry_after_s=failure.retry_after_s,
+            chance_0_1=(self._clock.bits64() >> 11) / (1 << 53),
+        )
+        if step.step is retry.Step.BREAK:
+            mending = mended(gate, attempt, course, failure) if left_us else None
+            if mending is None:
+                raise broken(attempt, failure) from failure
+            return mending
+        if step.step is retry.Step.NEXT:
+            following = course.next()
+            if following is not None:
+                return following
+        elif step.step is retry.Step.HERE and attempt.lane.budget.spend(self._clock.now_us()):
+            await self._wait(step.wait_us, gate, streams=request.call.stream)
+            return course.again(attempt)
+        raise final(plan, failure, self._clock.now_us()) from failure
+
+    async def _raced(self, plan: Plan, gate: Gate, attempt: Attempt, course: Course, wait_us: int) -> Outcome:
+        race = Race(self._below, self._clock, gate, course, self._hedges)
+        try:
+            winner, answered = await race.run(attempt, wait_us)
+        except AttemptFailed as failure:
+            for loser, why in race.ended:
+                self._count(plan, loser, why)
+            return await self._again(plan, gate, race.ended[-1][0], course, failure)
+        except asyncio.CancelledError:
+            for loser, why in race.ended:
+                self._count(plan, loser, why)
+            raise
+        for loser, why in race.ended:
+            self._count(plan, loser, why)
+        return self._completed(plan, winner, answered)
 
     def _completed(self, plan: Plan, attempt: Attempt, answered: Answered) -> Outcome:
         lane = attempt.lane
@@ -85,54 +149,33 @@ class Recover:
             tuple(plan.attempts),
         )
 
-    def _count(self, plan: Plan, attempt: Attempt, failure: AttemptFailed) -> None:
+    def _count(self, plan: Plan, attempt: Attempt, failure: AttemptFailed | None) -> None:
+        """Write an attempt down that did not answer. None: it was called off, and nobody is blamed."""
         now_us = self._clock.now_us()
         plan.attempts.append(failed_record(attempt, failure, now_us))
+        if failure is None:
+            return
         if plan.request.deadline_us > now_us or failure.failure is not Failure.TIMEOUT:
             attempt.lane.failed(failure, now_us)  # our own deadline blames nobody
 
-    def _should_not(self, plan: Plan, lane: Lane, index: int, now_us: int) -> str:
-        """Later attempts follow the ranking but look again at what may have changed since."""
-        reading = lane.reading(now_us)
-        option = plan.request.route.option(index)
-        if reading.ejected_until_us > now_us and not plan.verdict.panic:
-            return Drop.EJECTED
-        if option.concurrency and reading.in_flight >= option.concurrency:
-            return Drop.AT_LIMIT
-        spend_left = plan.inputs.spend_left_usd_e6
-        if spend_left >= 0:
-            spent = sum(record.cost_usd_e6 for record in plan.attempts)
-            if expected_cost_usd_e6(option, plan.request.facts) > spend_left - spent:
-                return Drop.OVER_BUDGET
-        return ""
-
-    def _final(self, plan: Plan, last: AttemptFailed | None) -> Error:
-        """What the caller is told when nothing is left to try."""
-        request = plan.request
-        if last is None or request.deadline_us <= self._clock.now_us():
-            return Error("deadline_exceeded", "no answer within the deadline", hint="allow more time")
-        tried = [record for record in plan.attempts if not record.skipped]
-        lane = next(lane for lane in request.route.lanes if lane.target.id == tried[-1].target)
-        facts = FAILURES[last.failure]
-        text = shown(last, lane)
-        if facts.blame is Blame.CALLER:
-            if last.failure is Failure.NOT_CARRIED:
-                hint = "leave it out, name a model that speaks your dialect, or do not send x-poise-strict"
-                return Error("not_carried", text, hint=hint)
-            status = last.status if 400 <= last.status < 500 else facts.status
-            # The one code that clients act on (they shorten the conversation); few vendors call it that.
-            code = "context_length_exceeded" if last.failure is Failure.CONTEXT_LENGTH else last.code
-            return Error("upstream_rejected", text, status=status, vendor_code=code)
-        if last.failure is Failure.NOT_FOUND and request.call.version:
-            return Error("upstream_rejected", text, status=404)  # the caller itself named a version there is not
-        said = f"status {last.status}, " if last.status else ""
-        text = f"all attempts failed ({len(tried)}), the last at {lane.target.id}: {said}{text}"
-        wait_s = int(last.retry_after_s) + 1 if last.retry_after_s is not None else None
-        code, hint = FINAL.get(last.failure, ("upstream_failed", "try again"))
-        return Error(code, text, hint=hint, retry_after_s=wait_s)
+    async def _wait(self, wait_us: int, gate: Gate, *, streams: bool) -> None:
+        """Let time pass; a client that waits for a stream hears comments meanwhile."""
+        while wait_us > 0:
+            part_us = min(wait_us, _SLICE_US)
+            wait_us -= part_us
+            done = self._future()
+            timer = self._clock.later(part_us / 1e6, _waker(done))
+            try:
+                await done
+            finally:
+                timer.cancel()
+            if streams:
+                gate.tick(self._clock.now_us(), silent=True)
 
 
-def shown(failure: AttemptFailed, lane: Lane) -> str:
-    """A failure's text, safe to show: bounded, and without the provider's key should the upstream have echoed it."""
-    text = failure.text[:500]
-    return text.replace(lane.secret, "[key]") if lane.secret else text
+def _waker(done: asyncio.Future[None]) -> Callable[[], None]:
+    def wake() -> None:
+        if not done.done():
+            done.set_result(None)
+
+    return wake

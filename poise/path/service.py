@@ -15,7 +15,9 @@ from typing import Protocol, TypeVar
 from poise.decision import AttemptRecord, Inputs, Usage, Verdict
 from poise.path.fleet import Lane, Route, Tongue
 from poise.request import Facts
-from poise.wire.call import Call, Dialect
+from poise.wire.call import Call, Dialect, StreamReader
+from poise.wire.mend.delivered import Delivered
+from poise.wire.mend.mender import Mender
 
 
 class Flow(Protocol):
@@ -99,19 +101,53 @@ class Plan:
         self.attempts: list[AttemptRecord] = []
 
 
+class Repair:
+    """How a broken answer is mended: by the same request once more, or (resumes) by asking for the rest."""
+
+    __slots__ = ("delivered", "mender", "resumes")
+
+    def __init__(self, mender: Mender, delivered: Delivered, *, resumes: bool) -> None:
+        self.mender = mender
+        self.delivered = delivered
+        self.resumes = resumes
+
+    @property
+    def told(self) -> str:
+        """For the record: which way, and where the seam is."""
+        return f"{'continue' if self.resumes else 'restart'} after {len(self.delivered.text)} characters"
+
+    def reader(self, call: Call) -> StreamReader:
+        """For the answer."""
+        if self.resumes:
+            return self.mender.resume(call, self.delivered)
+        return self.mender.restart(call, self.delivered)
+
+
 class Attempt:
     """One try, ``number`` from 1, at one candidate (its index in the policy). elsewhere: another could still be tried.
 
-    The rest is filled where the answer did not complete: what had come of it until then.
+    left is how many tries there are, this one among them; repair is set where it mends a broken answer. The rest is
+    filled as it goes: used counts what a gateway below tried, and what had come of an answer that did not complete.
     """
 
+    used: int = 1
+    called_off: str = ""  # why it was, where the client did not go
     status: int = 0
     first_token_us: int = -1
     bytes: int = 0
     model: str = ""
 
     def __init__(
-        self, plan: Plan, lane: Lane, candidate: int, number: int, *, started_us: int, elsewhere: bool
+        self,
+        plan: Plan,
+        lane: Lane,
+        candidate: int,
+        number: int,
+        *,
+        started_us: int,
+        elsewhere: bool,
+        left: int = 1,
+        repair: Repair | None = None,
     ) -> None:
         self.plan = plan
         self.lane = lane
@@ -119,6 +155,8 @@ class Attempt:
         self.number = number
         self.started_us = started_us
         self.elsewhere = elsewhere
+        self.left = left
+        self.repair = repair
         self.usage: Usage | None = None
 
 

@@ -181,6 +181,7 @@ class House:
         # A set's order follows addresses in memory; sorted, equal seeds give equal runs.
         for exchange in sorted(self.path.call.live, key=_age):
             exchange.tick(now_us)
+        self.path.call.linger(now_us)
         self.server.tick()
         self._ticks += 1
         if self._ticks % SWEEP_EVERY == 0:

@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 
 from poise.decision import Usage
-from poise.errors import AttemptFailed, Error
+from poise.errors import AttemptFailed, Error, Failure
 from poise.target import Target
 from poise.wire.conversation.ask import Ask
 from poise.wire.conversation.lost import Lost
@@ -18,7 +18,8 @@ class Call:
 
     asks_usage: the client wants the usage chunk. choices is how many answers are asked for at once (``n``). ask is the
     whole call as the conversation in the middle, None until it has to be translated; lost what the last translation
-    could not carry; strict: rather refuse than lose something there. tensors: a call of the Open Inference Protocol, with
+    could not carry; strict: rather refuse than lose something there. attempts is how many a gateway above still allows, 0
+    where none said. tensors: a call of the Open Inference Protocol, with
     the version of the model that it names ('' for none), its body as it came, and the head of the answer once there is one.
     The remaining fields are what ``poise.request.Facts`` says of the same names.
     """
@@ -33,6 +34,7 @@ class Call:
     user: str = ""
     choices: int = 1
     strict: bool = False
+    attempts: int = 0
     tensors: bool = False
     version: str = ""
     body: bytes  # of tensors only, as head: there is nothing to set for a call without
@@ -69,10 +71,12 @@ class StreamReader(Protocol):
 
     started: bool  # a meaningful event has been seen: the answer may be committed
     finished: bool  # the answer is complete by the dialect's own terms
+    over: bool  # and nothing may follow: the client need not wait until the connection ends
     model: str
     usage: Usage | None
     error: str  # the upstream's in-stream error, as text; '' while there is none
     fault: bytes  # the same as the body of an error answer; b'' where it is no error of theirs but one in the framing
+    failure: Failure  # what the error means where there is no such body
 
     def feed(self, events: bytes) -> bytes:
         """The events that go on to the client: bookkeeping that it did not ask for is taken out."""

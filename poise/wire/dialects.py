@@ -20,6 +20,7 @@ from poise.wire.embed import BATCH, SINGLE, Embeddings
 from poise.wire.gemini import failure as gemini_failure
 from poise.wire.gemini.codec import Gemini
 from poise.wire.interpret import Arrayed
+from poise.wire.mend.mender import Mender
 from poise.wire.oip.dialect import OpenInference
 from poise.wire.openai import OpenAI
 from poise.wire.openai import failure as openai_failure
@@ -120,6 +121,11 @@ DIALECTS["oip"] = OpenInference()
 DIALECTS.update({name: Counting(name, DIALECTS[chat]) for name, chat in COUNTS.items()})
 # What clients of a dialect are sent: whole answers are JSON in each.
 STREAM_KINDS: Final = {"gemini-array": b"application/json"}
+
+
+def mender(front: str, back: str, manner: Manner) -> Mender:
+    """What repairs a broken stream for a caller of front at a target of back."""
+    return Mender(CODECS[front], CODECS[back], manner)
 
 
 def between(front: str, back: str, manner: Manner) -> Dialect:

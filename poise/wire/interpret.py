@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from poise.decision import Usage
+from poise.errors import Failure
 from poise.wire.conversation import event as ev
 from poise.wire.conversation.answer import Usage as Counted
 from poise.wire.conversation.codec import EventReader, EventWriter
@@ -23,17 +24,19 @@ from poise.wire.sse import data_of, events_of
 OURS: Final = frozenset({"malformed", "malformed_event", "malformed_call", "too_long", "empty_stream"})
 
 
-class _Listener:
+class Listener:
     """Follows the events of one answer."""
 
     def __init__(self, reader: EventReader) -> None:
         self._reader = reader
         self.started = False
         self.finished = False
+        self.over = False
         self.model = ""
         self.usage: Usage | None = None
         self.error = ""
         self.fault = b""
+        self.failure = Failure.MALFORMED
 
     def _hear(self, events: list[ev.Event]) -> list[ev.Event]:
         """Take note of the events; what follows a fault is nobody's business, lest the answer look complete."""
@@ -61,14 +64,14 @@ class _Listener:
         elif isinstance(event, ev.Start):
             self.model = self.model or event.model
         elif isinstance(event, ev.Done):
-            self.finished = True
+            self.finished = self.over = True
         elif isinstance(event, ev.End):
             self.started = True
         elif isinstance(event, ev.Open) and not self.started:
             self.started = _says_something(event.part)
 
 
-class Verbatim(_Listener):
+class Verbatim(Listener):
     """Same dialect in and out: bytes go on as they came."""
 
     def feed(self, data: bytes) -> bytes:
@@ -83,7 +86,7 @@ class Verbatim(_Listener):
         return b"" if self.error else tail
 
 
-class Arrayed(_Listener):
+class Arrayed(Listener):
     """Same dialect in and out, but events in and one JSON array out: each event's data is an element, as it came."""
 
     def __init__(self, reader: EventReader) -> None:
@@ -110,7 +113,7 @@ class Arrayed(_Listener):
         return before + data
 
 
-class Translating(_Listener):
+class Translating(Listener):
     """Another dialect out. lost: what the writer could not say, as far as it has come."""
 
     def __init__(self, reader: EventReader, writer: EventWriter, lost: Lost) -> None:

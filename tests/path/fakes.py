@@ -16,7 +16,9 @@ from poise.path.upstream import Connection, Receiver
 from poise.policy import Candidate, Choose, Policy
 from poise.request import Facts
 from poise.rules.prepare import prepare
-from poise.target import Price, Target
+from poise.target import Capabilities, Price, Target
+from poise.wire.conversation.codec import Manner
+from poise.wire.dialects import mender
 from poise.wire.openai import OpenAI
 
 START_US = 1_790_000_000_000_000
@@ -30,20 +32,49 @@ USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3}}
 DONE = b"data: [DONE]\n\n"
 
 
+class FakeTimer:
+    """A call that waits for its time."""
+
+    def __init__(self, due_us: int, call: Callable[[], None]) -> None:
+        self.due_us = due_us
+        self.call = call
+
+    def cancel(self) -> None:
+        """Never, then."""
+        self.due_us = -1
+
+
 class FakeClock:
     """Time stands until a test moves it."""
 
     def __init__(self) -> None:
         self.at_us = START_US
         self._bits = 0
+        self.timers: list[FakeTimer] = []
+        self.jumps = False  # time goes on by itself to whatever is waited for
 
     def now_us(self) -> int:
         """The time a test has set."""
         return self.at_us
 
     def later(self, wait_s: float, call: Callable[[], None]) -> Timer:
-        """Not needed by the path."""
-        raise AssertionError("the path asks for no timers")
+        """Rings when a test has moved time so far."""
+        timer = FakeTimer(self.at_us + round(wait_s * 1e6), call)
+        self.timers.append(timer)
+        if self.jumps:
+            asyncio.get_running_loop().call_later(0.001, self._jump, timer)
+        return timer
+
+    def _jump(self, timer: FakeTimer) -> None:
+        self.at_us = max(self.at_us, timer.due_us)
+        self.ring()
+
+    def ring(self) -> None:
+        """Make the calls that are due."""
+        due = [timer for timer in self.timers if 0 <= timer.due_us <= self.at_us]
+        self.timers = [timer for timer in self.timers if timer.due_us > self.at_us]
+        for timer in due:
+            timer.call()
 
     def bits64(self) -> int:
         """Another number each time, the same in every run."""
@@ -232,6 +263,18 @@ def silent(connection: FakeConnection) -> None:
     """Say nothing at all."""
 
 
+def begins(*parts: bytes) -> Script:
+    """Begin a stream, and then be silent."""
+
+    def script(connection: FakeConnection) -> None:
+        assert connection.receiver is not None
+        connection.receiver.head(200, SSE)
+        for part in parts:
+            connection.receiver.body(part)
+
+    return script
+
+
 def breaks(*parts: bytes, failure: Failure = Failure.CUT) -> Script:
     """Begin a stream and lose the connection."""
 
@@ -249,12 +292,21 @@ def breaks(*parts: bytes, failure: Failure = Failure.CUT) -> Script:
 class World:
     """Targets a, b, c in that order, each with a scripted pool, behind the real stack."""
 
-    def __init__(self, *pools: FakePool, policy: Policy | None = None) -> None:
+    def __init__(self, *pools: FakePool, policy: Policy | None = None, prefill: str = "") -> None:
         self.clock = FakeClock()
         self.recorder = FakeRecorder()
         self.pools = pools
         targets = [
-            Target(f"{n}@p", n, "p", "openai", "us", f"model-{n}", price=Price(1.0, 2.0))
+            Target(
+                f"{n}@p",
+                n,
+                "p",
+                "openai",
+                "us",
+                f"model-{n}",
+                can=Capabilities(prefill=n in prefill),
+                price=Price(1.0, 2.0),
+            )
             for n in "abcdef"[: len(pools)]
         ]
         candidates = tuple(Candidate(target, place) for place, target in enumerate(targets))
@@ -267,9 +319,10 @@ class World:
             timers=base.timers,
             recover=base.recover,
             record_required=base.record_required,
+            hold=base.hold,
         )
         heads = {("chat", streams): b"POST /v1/chat/completions HTTP/1.1\r\n" for streams in (False, True)}
-        tongues = {"openai": Tongue(OpenAI(), heads)}
+        tongues = {"openai": Tongue(OpenAI(), heads, mender=mender("openai", "openai", Manner()))}
         self.lanes = tuple(
             Lane(t, pool, dict(tongues), "sk-secret", self.clock) for t, pool in zip(targets, pools, strict=True)
         )
@@ -292,7 +345,8 @@ class World:
         return self.pools[pool].connections[0].closed
 
     async def ask(self, sink: FakeSink, *, streams: bool = False) -> Outcome:
-        """Send a request through the stack."""
+        """Send a request through the stack; waits pass by themselves."""
+        self.clock.jumps = True
         return await self.stack.admit(self.request(streams=streams), sink)
 
     async def ask_for(self, request: Request, sink: FakeSink) -> Outcome:
@@ -302,8 +356,10 @@ class World:
     def pass_time(self, seconds: float) -> None:
         """Move the clock and let the ticker look at what is live."""
         self.clock.at_us += int(seconds * 1e6)
+        self.clock.ring()
         for exchange in list(self.stack.call.live):
             exchange.tick(self.clock.at_us)
+        self.stack.call.linger(self.clock.at_us)
 
     def outcome(self, number: int = 1) -> Outcome:
         """The one outcome of a request; fails where there is none or more than one."""

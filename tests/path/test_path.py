@@ -14,15 +14,14 @@ from tests.path.fakes import (
     ANSWER,
     DONE,
     ROLE,
-    SSE,
     STOP,
     TOKEN,
     USAGE,
-    FakeConnection,
     FakePool,
     FakeSink,
     Script,
     World,
+    begins,
     breaks,
     silent,
     stream,
@@ -227,12 +226,7 @@ def test_a_stall_after_the_commit_point_ends_in_band() -> None:
     """Thirty silent seconds in mid-answer, unless the client itself is not reading."""
 
     async def story(*, paused: bool) -> World:
-        def begin(connection: FakeConnection) -> None:
-            assert connection.receiver is not None
-            connection.receiver.head(200, SSE)
-            connection.receiver.body(TOKEN)
-
-        world, sink = World(FakePool(begin)), FakeSink()
+        world, sink = World(FakePool(begins(TOKEN))), FakeSink()
         task = await _start(world, sink, streams=True)
         sink.paused = paused
         for _ in range(4):
@@ -290,11 +284,12 @@ def test_a_client_that_goes_closes_the_upstream() -> None:
 
 
 def test_a_slow_client_pauses_the_upstream() -> None:
-    """The sink is told which flow to pause while an exchange is under way, and that there is none after it."""
+    """The sink is told which flow to pause once an answer goes out, and that there is none after it."""
 
     async def story() -> None:
-        world, sink = World(FakePool(silent)), FakeSink()
+        world, sink = World(FakePool(begins(TOKEN))), FakeSink()
         task = await _start(world, sink, streams=True)
+        await turns()
         assert sink.flow is world.pools[0].connections[0]
         task.cancel()
         await turns()

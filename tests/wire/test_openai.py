@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poise.decision import Usage
+from poise.errors import Failure
 from poise.wire.openai import OpenAI
 from poise.wire.openai.stream import ChatStream
 from poise.wire.sse import MAX_EVENT_BYTES, Splitter, TooLong, events_of, last_boundary
@@ -87,10 +88,23 @@ def test_an_event_without_end_is_refused_at_its_bound() -> None:
         Splitter().feed(b"x" * (MAX_EVENT_BYTES + 1))
 
 
-def test_an_event_that_is_no_utf_8_goes_on_as_it_came() -> None:
-    """The client's own parser sees what the vendor sent."""
-    event = b'data: {"model":"gpt\xe6","choices":[]}\n\n'
-
+def test_an_event_that_is_not_json_is_left_out() -> None:
+    """Clients' own parsers would break on it, and on bytes that are no UTF-8; the rest of the answer is sound."""
     stream = ChatStream(injected=False)
-    assert event == stream.feed(event)
+    for bad in (b'data: {"model":"gpt\xe6","choices":[]}\n\n', b'data: {"choices":[\n\n', b"data: <html>\n\n"):
+        assert b"" == stream.feed(bad)
     assert "" == stream.error
+
+    assert b"" == stream.feed(b"data: once more\n\n")
+    assert (True, Failure.MALFORMED) == ("not JSON" in stream.error, stream.failure)
+
+
+def test_an_event_that_is_not_json_is_left_out_in_mid_answer_too() -> None:
+    """Where events are no longer parsed."""
+    token = b'data: {"choices":[{"delta":{"content":"hi"},"finish_reason":null}]}\n\n'
+    stream = ChatStream(injected=False)
+    stream.feed(token)
+
+    assert b"" == stream.feed(token[:-8] + b"\n\n")
+    assert b"" == stream.feed(token.replace(b"hi", b"\xff"))
+    assert token.replace(b"hi", "日本".encode()) == stream.feed(token.replace(b"hi", "日本".encode()))

@@ -50,6 +50,8 @@ WHY_DROPPED = {
     Drop.AT_LIMIT: "has {value} calls in flight, its limit is {bound}",
     Drop.OVER_BUDGET: "would cost {value_usd:.6f} USD, {bound_usd:.6f} are left",
     Drop.NO_TIME_LEFT: "takes {value_s:.2f} s to its first token, {bound_s:.2f} s are left",
+    Drop.PREFILL: "cannot go on with an answer that another began",
+    Drop.RETRY_BUDGET: "is in trouble, and its share of further attempts was used up",
 }
 
 

@@ -29,11 +29,6 @@ NOT_YET: tuple[NotYet, ...] = (
     NotYet("{profiles,workflows}.*.postures.*", "*", "a posture"),
     NotYet("{profiles,workflows}.*.cache", "*", "a cache of answers"),
     NotYet("{profiles,workflows}.*.review", "*", "review by a person"),
-    NotYet("{profiles,workflows}.*.hold", "*", "holding answers back"),
-    NotYet("{profiles,workflows}.*.recover.hedge", "*", "hedging"),
-    NotYet("{profiles,workflows}.*.recover.stream", "restart", "restarting a broken stream"),
-    NotYet("{profiles,workflows}.*.recover.stream", "continue", "continuing a broken stream"),
-    NotYet("{profiles,workflows}.*.recover.stream", "[*", "a list of ways to repair a broken stream"),
 )
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import cast
 
+from msgspec import UNSET, UnsetType
+
+from poise.edge.config.leaf_recover import Holding
 from poise.edge.config.load import Loaded
 from poise.edge.config.node import Mapping, Node, show
 from poise.edge.config.problem import Findings
@@ -18,7 +21,20 @@ from poise.edge.config.shape import (
     WorkflowShape,
 )
 from poise.edge.config.tree import find, merge
-from poise.policy import Candidate, Choose, Objective, Policy, Priority, Recover, Stick, StreamRecovery, Timers, Weights
+from poise.policy import (
+    Candidate,
+    Choose,
+    Hedge,
+    Hold,
+    Objective,
+    Policy,
+    Priority,
+    Recover,
+    Stick,
+    StreamRecovery,
+    Timers,
+    Weights,
+)
 from poise.target import Target
 
 MAX_CANDIDATES = 63  # a key's scope is a bit mask in one 64-bit number
@@ -76,6 +92,7 @@ def policy_of(name: str, tree: Mapping, reach: Reach, known: bool, findings: Fin
         timers=_timers(shape.timers),
         recover=_recover(shape.recover),
         record_required=shape.record == "required",
+        hold=_hold(shape.hold),
     )
 
 
@@ -211,9 +228,18 @@ def _timers(shape: TimersShape) -> Timers:
     hard = shape.stall_hard
     if hard is None:
         hard = Timers().stall_us if shape.stall is None else STALL_HARD * shape.stall
-    return Timers(shape.connect, shape.headers, shape.first_token, hard)
+    rate = UNSET if shape.rate is None else round(shape.rate * 1000)
+    return Timers(shape.connect, shape.headers, shape.first_token, hard, rate)
 
 
 def _recover(shape: RecoverShape) -> Recover:
-    stream = shape.stream if isinstance(shape.stream, str) else shape.stream[0]
-    return Recover(shape.attempts, round(shape.spend * 1_000_000), cast("StreamRecovery", stream), shape.keepalive)
+    ways = (shape.stream,) if isinstance(shape.stream, str) else shape.stream
+    stream = cast("tuple[StreamRecovery, ...]", ways)
+    said = shape.hedge
+    hedge = UNSET if said is None else Hedge(said.share_e2, said.after_us, shape.hedge_tools)
+    spend = round(shape.spend * 1_000_000)
+    return Recover(shape.attempts, spend, stream[0] if len(stream) == 1 else stream, shape.keepalive, hedge)
+
+
+def _hold(said: Holding | None) -> Hold | UnsetType:
+    return UNSET if said is None or said == Holding() else Hold(said.tokens, said.wait_us, said.whole)

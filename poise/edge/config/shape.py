@@ -32,6 +32,7 @@ from poise.edge.config.leaf import (
     size,
     whole,
 )
+from poise.edge.config.leaf_recover import HEDGE, HOLD, Hedging, Holding
 from poise.edge.config.spec import Anything, Either, ListOf, MapOf, Record
 from poise.edge.vendors import VENDORS
 
@@ -179,6 +180,9 @@ class TimersShape(msgspec.Struct, frozen=True):
     stall_hard: Annotated[
         int | None, duration(), "between tokens, then the stream is given up; three times stall where not said"
     ] = None
+    rate: Annotated[
+        float | None, number(0, 1000), "least tokens a second over 30 s of a stream, else it is given up; 0.2; 0: none"
+    ] = None
 
 
 _STREAM = choice(("error", "restart", "continue"), "a way to repair a stream")
@@ -192,12 +196,18 @@ class RecoverShape(msgspec.Struct, frozen=True):
     stream: Annotated[
         str | tuple[str, ...],
         Either("way to repair a stream, or several", scalar=_STREAM, other=ListOf(_STREAM, least=1, most=3)),
-        "a stream that breaks after its first token: error ends it with an error in-band",
+        "a stream that breaks after its first token: restart runs it again elsewhere and sends what is new, continue has "
+        "the rest written, error ends it with an error in-band; a list is tried in order",
     ] = "error"
     keepalive: Annotated[int, duration(_S, 3600 * _S), "a stream with nothing to send gets a comment this often"] = (
         15 * _S
     )
-    hedge: Annotated[str, TEXT, "a second attempt beside a slow first, as p95"] = ""
+    hedge: Annotated[
+        Hedging | None,
+        HEDGE,
+        "a second attempt beside a first without a token: after p95 of its target's first tokens, or after 800ms",
+    ] = None
+    hedge_tools: Annotated[bool, BOOL, "hedge requests that bring tools too; both may then call them"] = False
 
 
 OVERLAY = Record(msgspec.Struct, kind="change to the policy")  # of Controls, which hold postures themselves: see below
@@ -250,7 +260,9 @@ class Controls(msgspec.Struct, frozen=True):
     ] = {}
     cache: Annotated[Any, Anything(), "answers from a cache"] = None
     review: Annotated[Any, Anything(), "a person looks before it goes on"] = None
-    hold: Annotated[Any, Anything(), "an answer is held until it is whole"] = None
+    hold: Annotated[
+        Holding | None, HOLD, "how much of a stream must have come before any of it goes out: 0, 16 tokens, 2s, whole"
+    ] = None
 
 
 class WorkflowShape(Controls, frozen=True):

@@ -76,7 +76,8 @@ class Ask(msgspec.Struct, kw_only=True):
     """One call for an answer. spoken is the dialect it was read from, and the only one that its ``rest`` means anything to.
 
     None is "not said" everywhere. system text stands in messages, where it was said. max_output in tokens; stop are
-    strings; count is how many answers are wanted; parallel_tools whether calls may come together.
+    strings; count is how many answers are wanted; parallel_tools whether calls may come together; prefill: the last message
+    is the beginning of the answer, to be gone on with.
     """
 
     spoken: str
@@ -100,3 +101,4 @@ class Ask(msgspec.Struct, kw_only=True):
     user: str = ""
     pins: list[Pin] = []
     rest: Rest = {}
+    prefill: bool = False

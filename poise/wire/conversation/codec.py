@@ -18,7 +18,9 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True):
     limit_field is the name of the output limit; developer: system text is sent with the role ``developer``; lacks are
     fields that are refused there and so are left out, with a note; max_output is sent where the caller set no limit and
     the dialect wants one; schema: structured output is understood; adds are fields that this server wants in every body
-    (``anthropic_version`` on Vertex and Bedrock).
+    (``anthropic_version`` on Vertex and Bedrock). prefill is how a begun answer is marked as one: '' where the last turn
+    speaks for itself, ``prefix`` (a field of that message), ``continue_final_message`` (of the body), None where there is
+    no way.
     """
 
     limit_field: str = ""
@@ -28,6 +30,7 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True):
     schema: bool = True
     tool_ids: str = ""
     adds: dict[str, str] = {}
+    prefill: str | None = ""
 
 
 class EventReader(Protocol):

@@ -30,6 +30,7 @@ def write(ask: Ask, lost: Lost, manner: Manner) -> bytes:
         out = lay(options(ask), ask.rest, *INNER)
         out["messages"] = [lay(say_message(one), one.rest) for one in ask.messages]
         _suit(out, manner, lost)
+        _begun(ask, out, manner)
         return _encode(out)
     lost.rest("", ask.rest)
     for pin in ask.pins:
@@ -50,6 +51,7 @@ def write(ask: Ask, lost: Lost, manner: Manner) -> bytes:
     if ask.thinking is not None:
         out |= thinking.write_thinking(ask.thinking, lost)
     _suit(out, manner, lost)
+    _begun(ask, out, manner)
     return _encode(out)
 
 
@@ -229,6 +231,16 @@ def _suit(out: Obj, manner: Manner, lost: Lost) -> None:
         for one in _objects(out.get("messages")):
             if one.get("role") == "system":
                 one["role"] = "developer"
+
+
+def _begun(ask: Ask, out: Obj, manner: Manner) -> None:
+    """Mark the last message as the beginning of the answer, where the server wants to be told."""
+    if not ask.prefill:
+        return
+    if manner.prefill == "prefix":
+        _objects(out.get("messages"))[-1]["prefix"] = True
+    elif manner.prefill == "continue_final_message":
+        out["continue_final_message"], out["add_generation_prompt"] = True, False
 
 
 def _objects(value: Json) -> list[Obj]:

@@ -11,11 +11,14 @@ from typing import Final
 import msgspec
 
 from poise.decision import Usage
+from poise.errors import Failure
 from poise.wire.openai.answer import read_usage
 from poise.wire.openai.shape import Choice, Chunk
 from poise.wire.sse import data_of, events_of
 
 _decode: Final = msgspec.json.Decoder(Chunk).decode
+_any: Final = msgspec.json.Decoder().decode
+MOST_BROKEN: Final = 3  # events that are not JSON, in one stream
 _EMPTY: Final = (b'""', b"null", b"[]")
 _NO_TOKEN: Final = ("role", "refusal", "obfuscation")
 
@@ -27,29 +30,24 @@ class ChatStream:
     """
 
     __slots__ = (
-        "_choices",
-        "_ended",
-        "_injected",
-        "_spaced",
-        "error",
-        "fault",
-        "finished",
-        "model",
-        "started",
-        "usage",
-    )
+        "_broken", "_choices", "_ended", "_injected", "_spaced", "error", "failure", "fault", "finished", "model", "over",
+        "started", "usage",
+    )  # fmt: skip
 
     def __init__(self, *, injected: bool, choices: int = 1) -> None:
         self._injected = injected
         self._choices = choices
         self._ended: set[int] = set()
         self._spaced = False  # a vendor that puts blanks behind its colons: each event is parsed, the marks do not fit
+        self._broken = 0
         self.started = False
         self.finished = False
+        self.over = False
         self.model = ""
         self.usage: Usage | None = None
         self.error = ""
         self.fault = b""
+        self.failure = Failure.MALFORMED
 
     def feed(self, events: bytes) -> bytes:
         """The events that go on to the client."""
@@ -60,6 +58,9 @@ class ChatStream:
             and events.find(b'"finish_reason":"') < 0
             and events.find(b'"error"') < 0
             and events.find(b"[DONE]") < 0
+            and events.startswith(b"data: {")
+            and events.endswith(b"}\n\n")
+            and (events.isascii() or _readable(events))
         ):
             if events.find(b'"usage":') < 0:
                 return events
@@ -84,12 +85,14 @@ class ChatStream:
         if not data:
             return event
         if data == b"[DONE]":
-            self.finished = True
+            self.finished = self.over = True
             return event
+        if not (data.isascii() or _readable(data)):  # below its top level the decoder takes any bytes
+            return self._unreadable(event, data)
         try:
             chunk = _decode(data)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            return event  # not ours to judge: the client's own parser sees what the vendor sent
+            return self._unreadable(event, data)
         if bytes(chunk.error) != b"null":
             self.error = bytes(chunk.error).decode(errors="replace")
             self.fault = data
@@ -111,6 +114,15 @@ class ChatStream:
                 self.started = _says_something(choice)
         return self._without_null(event)
 
+    def _unreadable(self, event: bytes, data: bytes) -> bytes:
+        """An event on which a client's own parser would break. One or two are left out; a stream of them is none."""
+        if _valid(data):
+            return event  # JSON all the same, of a shape that we do not know
+        self._broken += 1
+        if self._broken > MOST_BROKEN:
+            self.error = f"more than {MOST_BROKEN} events that are not JSON"
+        return b""
+
     def _without_null(self, events: bytes) -> bytes:
         """Asking for usage puts ``usage: null`` on each chunk; a client that did not ask does not see it."""
         if not self._injected:
@@ -121,6 +133,23 @@ class ChatStream:
         for mark in (b'"usage":null,', b', "usage": null', b'"usage": null, '):
             events = events.replace(mark, b"")
         return events
+
+
+def _valid(data: bytes) -> bool:
+    """Whether it is JSON at all."""
+    try:
+        _any(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return False
+    return True
+
+
+def _readable(events: bytes) -> bool:
+    try:
+        events.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _says_something(choice: Choice) -> bool:
