@@ -13,7 +13,7 @@ from poise.clock import Clock
 from poise.decision import Usage
 from poise.errors import AttemptFailed, Failure
 from poise.path.gate import NOBODY, Gate, Pen
-from poise.path.pulse import Pulse
+from poise.path.pulse import COLON, Pulse
 from poise.path.service import Answered, Dispatch
 from poise.path.upstream import Connection
 from poise.policy import Hold
@@ -105,7 +105,10 @@ class Exchange:
             return
         if not events:
             return
-        pulse.hear(events)
+        if events[0] == COLON and events.find(b"data:") < 0:
+            pulse.noise += len(events)
+        else:
+            pulse.heard += len(events)
         passed = reader.feed(events)
         if self.pen is not None:
             if passed:

@@ -18,6 +18,8 @@ from poise.wire.sse import data_of, events_of
 
 _decode: Final = msgspec.json.Decoder(Chunk).decode
 _any: Final = msgspec.json.Decoder().decode
+BRACE: Final = 123  # looked at by number: a slice would be an object for each event
+CLOSING_BRACE: Final = 125
 MOST_BROKEN: Final = 3  # events that are not JSON, in one stream
 _EMPTY: Final = (b'""', b"null", b"[]")
 _NO_TOKEN: Final = ("role", "refusal", "obfuscation")
@@ -58,8 +60,9 @@ class ChatStream:
             and events.find(b'"finish_reason":"') < 0
             and events.find(b'"error"') < 0
             and events.find(b"[DONE]") < 0
-            and events.startswith(b"data: {")
-            and events.endswith(b"}\n\n")
+            and len(events) > 8
+            and events[6] == BRACE
+            and events[-3] == CLOSING_BRACE
             and (events.isascii() or _readable(events))
         ):
             if events.find(b'"usage":') < 0:
