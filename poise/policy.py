@@ -62,8 +62,8 @@ class Timers(msgspec.Struct, frozen=True):
     rate_e3: int | UnsetType = UNSET  # least tokens in a thousand seconds of a stream; RATE_E3 where UNSET, 0: none
 
 
-# A token in five seconds. People read four a second; what is slower than this by twenty times is not an answer any more.
-RATE_E3: Final = 200
+# A token in three seconds. People read four a second; what is twelve times slower is no answer any more.
+RATE_E3: Final = 300
 
 
 class Hedge(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from poise.decision import Outcome
 from poise.edge import tensors
 from poise.edge.doors import Door, door_at, is_oip, keys_in, list_at
 from poise.edge.http.message import Message
-from poise.edge.http.reply import Reply
+from poise.edge.http.reply import BLANK, Reply
 from poise.edge.listing import listed, one
 from poise.edge.snapshot import Grant, Snapshot, hash_secret
 from poise.errors import Error
@@ -22,6 +22,7 @@ from poise.wire.counting import NOTE, SURFACES, estimate
 from poise.wire.dialects import DIALECTS
 from poise.wire.oip.request import lines_of
 
+_SIGNS: Final = {"gemini": BLANK, "gemini-array": b""}
 _JSON: Final = b"content-type: application/json\r\n"
 _FORWARDED: Final = (b"openai-beta", b"idempotency-key", b"traceparent", b"tracestate")
 _YES: Final = (b"true", b"1", b"yes")
@@ -87,7 +88,8 @@ class Front:
             else:
                 self._tell(door, reply, grant)
             return None
-        reply.silent = door is not None and door.dialect == "gemini-array"
+        if door is not None and door.dialect in _SIGNS:
+            reply.sign = _SIGNS[door.dialect]
         request = self._request(message, reply, grant)
         surface = request.call.surface
         if surface in SURFACES and not _counts(request.route, surface):

@@ -36,7 +36,7 @@ def ask(script: Script, *, vendor: str = "openai", back: str = "openai", streams
 @pytest.mark.parametrize(
     ("error", "means", "status"),
     [
-        (b'{"message":"Overloaded","type":"overloaded_error"}', Failure.OVERLOAD, 502),
+        (b'{"message":"Overloaded","type":"overloaded_error"}', Failure.OVERLOAD, 503),
         (b'{"message":"slow down","code":"rate_limit_exceeded"}', Failure.RATE, 429),
         (b'{"message":"the prompt has too many tokens","code":"context_length_exceeded"}', Failure.CONTEXT_LENGTH, 400),
         (b'{"message":"x","code":502}', Failure.SERVER, 502),
@@ -104,7 +104,7 @@ def test_a_number_means_what_its_own_vendor_means_by_it() -> None:
     zai, told = ask(whole(400, body), vendor="zai", streams=False)
     other, rejected = ask(whole(400, body), vendor="openai", streams=False)
 
-    assert (Failure.QUOTA, 502) == (zai.outcome().attempts[0].failure, told.status)
+    assert (Failure.QUOTA, 429) == (zai.outcome().attempts[0].failure, told.status)
     assert (Failure.BAD_REQUEST, 400) == (other.outcome().attempts[0].failure, rejected.status)
 
 

@@ -195,7 +195,7 @@ def test_the_client_of_a_mended_stream_can_still_go() -> None:
 
 
 def test_an_answer_is_over_before_its_connection_is() -> None:
-    """[DONE] ends it for the client at once; the connection gets two seconds, then it is closed."""
+    """[DONE] ends it for the client at once; the connection gets not quite two seconds, then it is closed."""
 
     async def story() -> None:
         world, sink = World(FakePool(begins(*WORDS, STOP, DONE))), FakeSink()
@@ -204,7 +204,7 @@ def test_an_answer_is_over_before_its_connection_is() -> None:
         assert sink.done
         assert not world.upstream_closed()
         world.pass_time(0.1)
-        world.pass_time(1.9)
+        world.pass_time(1.6)
         assert not world.upstream_closed()
         world.pass_time(0.2)
         assert world.upstream_closed()

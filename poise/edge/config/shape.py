@@ -181,7 +181,7 @@ class TimersShape(msgspec.Struct, frozen=True):
         int | None, duration(), "between tokens, then the stream is given up; three times stall where not said"
     ] = None
     rate: Annotated[
-        float | None, number(0, 1000), "least tokens a second over 30 s of a stream, else it is given up; 0.2; 0: none"
+        float | None, number(0, 1000), "least tokens a second over 30 s of a stream, else it is given up; 0.3; 0: none"
     ] = None
 
 

@@ -15,7 +15,8 @@ _STATUS: Final = {status.value: b"HTTP/1.1 %d %s\r\n" % (status.value, status.ph
 _STREAM_HEADERS: Final = (
     b"cache-control: no-cache\r\nx-accel-buffering: no\r\n"  # nginx in front must not hold events back
 )
-_KEEPALIVE: Final = b": keep-alive\n\n"
+COMMENT: Final = b": keep-alive\n\n"
+BLANK: Final = b"\n"  # an empty line: Google's client takes a comment for JSON, and breaks
 
 
 class Reply:
@@ -32,7 +33,7 @@ class Reply:
         "keep_alive",
         "paused",
         "sent",
-        "silent",
+        "sign",
         "started",
         "task",
     )
@@ -46,7 +47,7 @@ class Reply:
         self.keep_alive = keep_alive
         self.started = False
         self.done = False
-        self.silent = False  # the answer's form has no place for a comment
+        self.sign = COMMENT  # of life; b'' where the answer's form has no place for one
         self.cut = False  # ended by the server's own drain, not by the client
         self.paused = connection.paused
         self.sent = 0
@@ -96,10 +97,9 @@ class Reply:
 
     def comment(self) -> None:
         """A keep-alive comment; opens the stream where nothing went out yet."""
-        if self.silent:
-            return
-        self.start(200, b"")
-        self.write(_KEEPALIVE)
+        if self.sign:
+            self.start(200, b"")
+            self.write(self.sign)
 
     def attach(self, flow: Flow | None) -> None:
         """Name the flow to pause and resume from now on."""

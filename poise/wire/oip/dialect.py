@@ -38,7 +38,7 @@ class OpenInference:
     def stream_reader(self, call: Call) -> StreamReader:
         raise AssertionError("this protocol does not stream")
 
-    def failure(self, status: int, headers: dict[bytes, bytes], body: bytes) -> AttemptFailed:
+    def failure(self, status: int, headers: dict[bytes, bytes], body: bytes, vendor: str = "") -> AttemptFailed:
         return failure.read(status, headers, body)
 
     def error_body(self, error: Error, decision: str) -> bytes:
