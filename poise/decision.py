@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -15,6 +16,7 @@ from poise.request import Facts
 from poise.signal import Reading
 
 FORMAT = 1
+PINNED_FORMAT = 2  # as 1, and what the request is pinned by (``PinnedInputs``)
 
 _ID = re.compile(r"d-[0-7][0-9a-f]{15}")
 
@@ -36,6 +38,7 @@ class Drop(StrEnum):
     CONTEXT_LENGTH = "context_length"
     TOOLS = "tools"
     DIALECT = "dialect"
+    PINNED = "pinned"
     # may not
     KEY = "key"
     REGION = "region"
@@ -83,6 +86,35 @@ class Inputs(msgspec.Struct, frozen=True, array_like=True):
     time_left_us: int = -1
     spend_left_usd_e6: int = -1
     postures: tuple[str, ...] = ()
+
+
+class Pin(msgspec.Struct, frozen=True, array_like=True):
+    """What ties a request to where something was made. No content: id is 8 hexadecimal digits of a keyed digest.
+
+    what is the caller's own word (``previous_response_id``). maker is the target that made it, '' where nobody remembers;
+    account: any target of the same provider has it too. Bit i of at is set where candidate i has it, of can where it
+    knows such a thing at all, by its dialect.
+    """
+
+    what: str
+    id: str
+    maker: str = ""
+    account: bool = False
+    at: int = -1
+    can: int = -1
+
+
+class Maker(NamedTuple):
+    """Who made something that lives where it was made: the target, and its provider's account."""
+
+    provider: str
+    target: str
+
+
+class PinnedInputs(Inputs, frozen=True, array_like=True):
+    """Inputs of a request that names what lives at one provider; its format is PINNED_FORMAT."""
+
+    pins: tuple[Pin, ...] = ()
 
 
 class Ranked(msgspec.Struct, frozen=True, array_like=True):
@@ -220,8 +252,25 @@ def read_id(text: str) -> int:
     return int(text.removeprefix("d-"), base=16)
 
 
+class _PinnedDecision(msgspec.Struct, frozen=True, array_like=True):
+    id: int
+    kind: Kind
+    inputs: PinnedInputs
+    verdict: Verdict
+
+
+def decode_decision(raw: bytes) -> Decision:
+    """The decision that ``encode_decision`` wrote, of any format. Raises msgspec.DecodeError."""
+    decision = _decode(raw)
+    if decision.inputs.format < PINNED_FORMAT:
+        return decision
+    pinned = _decode_pinned(raw)
+    return Decision(pinned.id, pinned.kind, pinned.inputs, pinned.verdict)
+
+
 encode_decision = msgspec.msgpack.Encoder().encode
-decode_decision = msgspec.msgpack.Decoder(Decision).decode
+_decode = msgspec.msgpack.Decoder(Decision).decode
+_decode_pinned = msgspec.msgpack.Decoder(_PinnedDecision).decode
 encode_outcome = msgspec.msgpack.Encoder().encode
 decode_outcome = msgspec.msgpack.Decoder(Outcome).decode
 encode_verdict = msgspec.msgpack.Encoder().encode

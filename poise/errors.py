@@ -121,6 +121,7 @@ CODES: dict[str, Code] = {
     "unknown_model": Code(404, _BAD),
     # no way on
     "no_candidate": Code(503, "no_candidate_error"),
+    "pin_unavailable": Code(409, "pin_error"),
     "deadline_exceeded": Code(504, "timeout_error"),
     "over_budget": Code(402, "budget_error"),
     "upstream_rate_limited": Code(429, "rate_limit_error"),

@@ -19,7 +19,7 @@ from poise.edge.admin.explain import number
 from poise.edge.admin.guard import read_token
 from poise.edge.folder import read_state
 from poise.errors import Error
-from poise.rules.choose import RULES_DIGEST, choose
+from poise.rules.choose import REPLAYED, choose
 from poise.rules.prepare import Prepared, prepare
 from poise.store.query import Archive, Find, Stored
 from poise.store.reader import positions
@@ -181,7 +181,7 @@ def _replayed(archive: Archive, rows: Iterator[Stored]) -> Iterator[Tried]:
             policy = archive.policy(inputs.policy)
             ready[inputs.policy] = prepare(policy) if policy else None
         prepared = ready[inputs.policy]
-        if inputs.rules != RULES_DIGEST:
+        if inputs.rules not in REPLAYED:
             yield Tried(row.id, "other rules")
         elif prepared is None:
             yield Tried(row.id, "policy not known")

@@ -15,14 +15,16 @@ from math import exp, fsum, log
 from operator import attrgetter
 from typing import Final
 
-from poise.decision import Drop, Dropped, Inputs, Ranked, Verdict
+from poise.decision import Drop, Dropped, Inputs, Pin, PinnedInputs, Ranked, Verdict
 from poise.request import Facts
 from poise.rules.prepare import Option, Prepared
 from poise.signal import Reading
 
 # Raised by hand whenever the same inputs may give another verdict; the golden decisions in the tests watch over it.
-RULES_VERSION: Final = 2
+RULES_VERSION: Final = 3
 RULES_DIGEST: Final = hashlib.sha256(b"poise rules %d" % RULES_VERSION).digest()[:8]
+# Version 3 brought pins, which no inputs of version 2 have: those it decides as version 2 did, to the byte.
+REPLAYED: Final = frozenset([RULES_DIGEST, hashlib.sha256(b"poise rules 2").digest()[:8]])
 
 STALE_US: Final = (
     60_000_000  # a measure older than this says nothing of now: the prior is used again, so the target is tried again
@@ -34,6 +36,7 @@ EXPECTED_OUTPUT_TOKENS: Final = (
 _E6: Final = 1_000_000
 _MASK: Final = (1 << 64) - 1
 _NOTHING: Final[tuple[str, ...]] = ()
+_FREE: Final[tuple[Pin, ...]] = ()
 _FIRST: Final[tuple[str, ...]] = ("first_token",)
 _TOTAL: Final[tuple[str, ...]] = ("total",)
 _by_draw: Final = attrgetter("draw_e6")
@@ -52,7 +55,8 @@ def choose(inputs: Inputs, prepared: Prepared) -> Verdict:
     now_us: int = inputs.now_us
     left_us: int = inputs.time_left_us
     # What cannot, may not and should not serve, told apart only once there is something to tell: most pass all of it.
-    demanding = facts.modalities or facts.tools
+    pins = inputs.pins if isinstance(inputs, PinnedInputs) else _FREE
+    demanding = facts.modalities or facts.tools or pins
     budgeted = inputs.spend_left_usd_e6 >= 0
     need: int = facts.tokens + facts.max_output
     surface = facts.surface
@@ -65,7 +69,7 @@ def choose(inputs: Inputs, prepared: Prepared) -> Verdict:
             and surface in option.surfaces
             and need <= option.context_tokens
             and scope & option.bit
-        ) or (drop := _cannot_or_may_not(option, facts)) is None:
+        ) or (drop := _cannot_or_may_not(option, facts, pins)) is None:
             if reading.ejected_until_us > now_us:
                 ejected.append(option)
             elif not (option.concurrency or budgeted or left_us <= reading.first_token.value_us):
@@ -108,9 +112,14 @@ def _by_candidate(dropped: Dropped) -> int:
     return dropped.candidate
 
 
-def _cannot_or_may_not(option: Option, facts: Facts) -> Dropped | None:
+def _cannot_or_may_not(option: Option, facts: Facts, pins: tuple[Pin, ...]) -> Dropped | None:
     if facts.surface not in option.surfaces:
         return Dropped(option.candidate, Drop.DIALECT)
+    for number, pin in enumerate(pins, 1):
+        if not pin.at & option.bit:
+            return Dropped(option.candidate, Drop.PINNED, number)
+        if not pin.can & option.bit:
+            return Dropped(option.candidate, Drop.DIALECT, number)
     if option.lacks and not option.lacks.isdisjoint(facts.modalities):
         return Dropped(option.candidate, Drop.MODALITY)
     if facts.tools and not option.tools:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from poise.decision import Inputs
+from poise.decision import Inputs, PinnedInputs
 from poise.rules.choose import STALE_US, choose
 from poise.rules.prepare import Prepared
 from poise.signal import Reading
@@ -60,6 +60,7 @@ def flips(inputs: Inputs, prepared: Prepared) -> list[Flip]:
         for end in (dial.low, dial.high)
         if (flip := nearest(dial, end, choice, prepared)) is not None
     ]
+    found += _pins(inputs, choice, prepared)
     found += [flip for sign in (-1, 1) if (flip := _tokens(inputs, choice, prepared, sign)) is not None]
     return sorted(found, key=lambda flip: (flip.size, flip.input, flip.candidate))
 
@@ -104,6 +105,14 @@ def _tokens(inputs: Inputs, choice: int, prepared: Prepared, sign: int) -> Flip 
         if (other := choose(turned, prepared).choice) != choice:
             return Flip("tokens", -1, was, value, other)
     return None
+
+
+def _pins(inputs: Inputs, choice: int, prepared: Prepared) -> list[Flip]:
+    """Without any of its pins: a request that says everything itself may go where it likes."""
+    if not isinstance(inputs, PinnedInputs) or not inputs.pins:
+        return []
+    other = choose(_replace(inputs, pins=()), prepared).choice
+    return [] if other == choice else [Flip("pins", -1, len(inputs.pins), 0, other)]
 
 
 def _turn(inputs: Inputs, index: int, change: Callable[[Reading, int], Reading]) -> Callable[[int], Inputs]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from poise.decision import Drop, Inputs
+import msgspec
+
+from poise.decision import PINNED_FORMAT, Drop, Inputs, Pin, PinnedInputs
 from poise.policy import Candidate, Choose, Policy
 from poise.request import Facts
 from poise.rules.prepare import Prepared, prepare
@@ -30,10 +32,18 @@ def _policy(candidate: Candidate, **more: object) -> Policy:
 
 _M = Target("m@p", "m", "p", "openai", "eu", "m")
 
+
+def _pinned() -> tuple[Inputs, Prepared]:
+    inputs, prepared = _world(Facts("w"))
+    known = msgspec.structs.asdict(inputs) | {"format": PINNED_FORMAT}
+    return PinnedInputs(**known, pins=(Pin("file_id", "1f", "z@p", at=2),)), prepared
+
+
 CASES: dict[Drop, tuple[Inputs, Prepared]] = {
     Drop.MODALITY: _world(Facts("w", modalities=("image",))),
     Drop.CONTEXT_LENGTH: _world(Facts("w", tokens=900, max_output=101)),
     Drop.TOOLS: _world(Facts("w", tools=True)),
+    Drop.PINNED: _pinned(),
     Drop.DIALECT: _world(Facts("w", surface="embeddings")),
     Drop.KEY: _world(Facts("w", scope=2)),
     Drop.REGION: _world(Facts("w"), policy=_policy(Candidate(_M), regions=("us",))),

@@ -25,9 +25,10 @@ from poise.decision import (
     read_id,
     show_id,
 )
+from poise.edge.admin.pinned import pins_of
 from poise.errors import Error
 from poise.policy import Policy
-from poise.rules.choose import RULES_DIGEST, STALE_US
+from poise.rules.choose import REPLAYED, STALE_US
 from poise.rules.flip import flips
 from poise.rules.prepare import prepare
 from poise.signal import Measure, Reading
@@ -42,6 +43,7 @@ WHY_DROPPED = {
     Drop.CONTEXT_LENGTH: "needs {value} tokens, its context holds {bound}",
     Drop.TOOLS: "cannot use tools",
     Drop.DIALECT: "does not serve this API",
+    Drop.PINNED: "does not have what the request names: {pin}",
     Drop.KEY: "the caller's key may not use it",
     Drop.REGION: "its region is not allowed by the policy",
     Drop.POLICY: "the policy gives it no share",
@@ -112,9 +114,10 @@ def _decision(decision: Decision, policy: Policy | None) -> Json:
     return {
         "format": inputs.format,
         "rules": inputs.rules.hex(),
-        "rules_current": inputs.rules == RULES_DIGEST,
+        "rules_current": inputs.rules in REPLAYED,
         "policy_known": policy is not None,
         "facts": msgspec.to_builtins(_named(inputs.facts)),
+        "pins": pins_of(inputs, policy),
         "postures": list(inputs.postures),
         "posture_because": "set by the workflow's posture rules"
         if inputs.postures
@@ -155,11 +158,19 @@ def _dropped(dropped: Dropped, inputs: Inputs, policy: Policy | None) -> Json:
         "target": _target(dropped.candidate, policy),
         "state": "dropped",
         "reason": str(dropped.reason),
-        "because": WHY_DROPPED[dropped.reason].format(**figures),
+        "because": _because(dropped, inputs, policy, figures),
         "value": value,
         "bound": bound,
         "signals": _signals(dropped.candidate, inputs, policy),
     }
+
+
+def _because(dropped: Dropped, inputs: Inputs, policy: Policy | None, figures: dict[str, int | float]) -> str:
+    pins = pins_of(inputs, policy)
+    pin = pins[dropped.value - 1] if 0 < dropped.value <= len(pins) else {"what": "", "because": "unknown"}
+    if dropped.reason is Drop.DIALECT and pin["what"]:
+        return f"cannot have made what {pin['what']} names, which nobody remembers making"
+    return WHY_DROPPED[dropped.reason].format(**figures, pin=pin["because"])
 
 
 def _signals(candidate: int, inputs: Inputs, policy: Policy | None) -> Json:
@@ -212,7 +223,7 @@ def _priced(target: str, policy: Policy | None) -> bool:
 
 def _flips(decision: Decision, policy: Policy | None) -> list[Json]:
     """The smallest change of each single input that would have led to another choice."""
-    if policy is None or decision.inputs.rules != RULES_DIGEST:
+    if policy is None or decision.inputs.rules not in REPLAYED:
         return []
     return [
         {

@@ -74,8 +74,10 @@ def _facts(told: Json, decision: Json) -> str:
     age = decision["board_age_us"]
     posture = ", ".join(decision["postures"])
     posture = f"{posture}: {decision['posture_because']}" if posture else decision["posture_because"]
+    pins = [safe(pin["because"]) for pin in decision["pins"]]
     rows = (
         ("Facts", ", ".join(said)),
+        *([("Pins", "; ".join(pins))] if pins else []),
         ("Budget", ", ".join(budget)),
         ("Posture", posture),
         ("Board", f"{duration(age)} old" if age >= 0 else "none yet: this worker's own signals only"),
