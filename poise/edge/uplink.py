@@ -15,9 +15,11 @@ import msgspec
 
 from poise.clock import Clock, Timer
 from poise.edge.channel import Splitter, TooLong, frame
+from poise.edge.pin_link import MARK, ROWS_AT_ONCE, Book, pack, unpack
 from poise.signal import Board, WorkerSignals
 
 TICK_S = 0.25
+PINS_WAIT_S = 0.005  # what is learnt together is told together
 FIRST_WAIT_S, LAST_WAIT_S = 0.1, 2.0
 # Signals of 1,000 targets are about 100 KiB; a link this far behind has lost its reader, and newer ones replace these.
 MOST_WAITING_BYTES = 256 * 1024
@@ -40,8 +42,12 @@ class Ends(Protocol):
 class Uplink:
     """Keeps one connection to ``path`` while it runs; ``start`` and ``close`` are called once each, on the loop."""
 
-    def __init__(self, path: Path, ends: Ends, clock: Clock, *, tick_s: float = TICK_S) -> None:
+    def __init__(
+        self, path: Path, ends: Ends, clock: Clock, *, tick_s: float = TICK_S, pins: Book | None = None
+    ) -> None:
         self._path = path
+        self._pins = pins
+        self._telling = False
         self._ends = ends
         self._clock = clock
         self._tick_s = tick_s
@@ -63,6 +69,8 @@ class Uplink:
 
     def start(self) -> None:
         """Begin to tick and to look for control."""
+        if self._pins is not None:
+            self._pins.wake = self._learnt
         self._tick()
         self._connect()
 
@@ -87,6 +95,22 @@ class Uplink:
     def _send(self) -> None:
         if self._line is not None:
             self._line.send(_encode(self._ends.signals()))
+            self._tell()
+
+    def _learnt(self) -> None:
+        """Pins do not wait for the tick: the caller's next request may reach another worker."""
+        if not self._telling:
+            self._telling = True
+            self._clock.later(PINS_WAIT_S, self._tell)
+
+    def _tell(self) -> None:
+        """Hand over the pins that are news, as far as control reads; the rest waits for the next tick."""
+        self._telling = False
+        line, pins = self._line, self._pins
+        if pins is None or line is None:
+            return
+        while line.open and line.waiting_bytes < MOST_WAITING_BYTES // 2 and (rows := pins.news(ROWS_AT_ONCE)):
+            line.send(pack(rows))
 
     def _connect(self) -> None:
         if not self._closed:
@@ -95,13 +119,24 @@ class Uplink:
     async def _try(self) -> None:
         loop = asyncio.get_running_loop()
         try:
-            await loop.create_unix_connection(lambda: _Line(self._joined, self._board, self._left), str(self._path))
+            await loop.create_unix_connection(lambda: _Line(self._joined, self._receive, self._left), str(self._path))
         except OSError:  # not there, not listening, or no descriptor left: control absent is normal
             self._again()
 
     def _joined(self, line: _Line) -> None:
         self._line = line
+        if self._pins is not None:
+            self._pins.retell()
         self._send()
+
+    def _receive(self, frames: list[bytes]) -> None:
+        boards = [payload for payload in frames if not payload.startswith(MARK)]
+        if self._pins is not None:
+            for payload in frames:
+                if payload.startswith(MARK):
+                    self._pins.hear(unpack(payload))
+        if boards:
+            self._board(boards[-1])  # only the newest board counts
 
     def _board(self, payload: bytes) -> None:
         self._ends.adopt_board(_decode(payload))
@@ -125,7 +160,7 @@ class _Line(asyncio.Protocol):
     """One connection to control, whatever became of the one before."""
 
     def __init__(
-        self, joined: Callable[[_Line], None], receive: Callable[[bytes], None], left: Callable[[], None]
+        self, joined: Callable[[_Line], None], receive: Callable[[list[bytes]], None], left: Callable[[], None]
     ) -> None:
         self._joined = joined
         self._receive = receive
@@ -141,13 +176,18 @@ class _Line(asyncio.Protocol):
         try:
             frames = self._splitter.feed(data)
             if frames:
-                self._receive(frames[-1])  # only the newest board counts
+                self._receive(frames)
         except (TooLong, msgspec.DecodeError):
             self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._left()
+
+    @property
+    def open(self) -> bool:
+        """Whether what is sent can arrive."""
+        return self._transport is not None and not self._transport.is_closing()
 
     @property
     def waiting_bytes(self) -> int:

@@ -23,6 +23,7 @@ from poise.clock import Clock, SystemClock
 from poise.edge.channel import Adopt, Applied, Channel, Drain, Message, Ready, Release, Update, attach
 from poise.edge.folder import CONTROL_SOCKET
 from poise.edge.light import spare_cel_cli
+from poise.edge.pin_link import Book
 from poise.edge.snapshot import Snapshot, decode
 from poise.edge.start import WorkerStart
 from poise.edge.uplink import Ends, Uplink
@@ -36,7 +37,10 @@ LATE_S = 5.0
 
 
 class DataPlane(Ends, Protocol):
-    """What a worker runs; ``edge.plane.Plane`` is the real one."""
+    """What a worker runs; ``edge.plane.Plane`` is the real one. pins is None where it keeps none."""
+
+    @property
+    def pins(self) -> Book | None: ...
 
     async def start(self) -> None:
         """Begin to work."""
@@ -84,7 +88,7 @@ class Worker:
                 return
             await self._wait()
         plane = self._plane = self._make_plane(self._snapshot, index=self._index, data=self._data, clock=self._clock)
-        uplink = Uplink(self._data / CONTROL_SOCKET, plane, self._clock)
+        uplink = Uplink(self._data / CONTROL_SOCKET, plane, self._clock, pins=plane.pins)
         await plane.start()
         self._listen(self._own)
         uplink.start()

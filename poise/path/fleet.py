@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from msgspec import UnsetType
 
 from poise.clock import Clock
+from poise.decision import Pin
 from poise.errors import FAILURES, AttemptFailed, Blame
 from poise.path.upstream import Pool
 from poise.policy import RATE_E3, Hold
@@ -14,8 +17,21 @@ from poise.rules.prepare import Option, Prepared
 from poise.rules.quantile import Quantiles
 from poise.signal import Measure, Reading
 from poise.target import Target
-from poise.wire.call import Dialect
+from poise.wire.call import Call, Dialect
 from poise.wire.mend.mender import Mender
+from poise.wire.pins_made import Made
+
+
+class Pinning(Protocol):
+    """What lives where it was made: learnt of answers, read of requests (``path.pins``)."""
+
+    chat_seals: bool
+
+    def learn(self, made: Made, piece: bytes, lane: Lane, *, whole: bool) -> None:
+        """Keep what an answer, or the next events of one, brought."""
+
+    def read(self, front: str, call: Call, body: bytes) -> tuple[Pin, ...]:
+        """The pins of a call at the door of dialect front."""
 
 
 class Tongue:
@@ -23,11 +39,12 @@ class Tongue:
 
     heads is everything of the upstream request's head that never changes, by surface and whether it streams. kind is the
     content type of translated answers, whole and streamed; b'' where they go on as they came. mender repairs broken
-    streams, None where nothing does. drains: hanging up saves nothing, so an answer is read to its end to learn its
-    tokens. chained: another gateway may stand there, which is told how many attempts are left.
+    streams, None where nothing does. made finds in answers what lives where it was made; None where they bring no such
+    thing. drains: hanging up saves nothing, so an answer is read to its end to learn its tokens. chained: another gateway
+    may stand there, which is told how many attempts are left.
     """
 
-    __slots__ = ("chained", "dialect", "drains", "heads", "mender", "stream_kind", "whole_kind")
+    __slots__ = ("chained", "dialect", "drains", "heads", "made", "mender", "stream_kind", "whole_kind")
 
     def __init__(
         self,
@@ -37,6 +54,7 @@ class Tongue:
         stream_kind: bytes = b"",
         mender: Mender | None = None,
         *,
+        made: Made | None = None,
         drains: bool = False,
         chained: bool = False,
     ) -> None:
@@ -44,6 +62,7 @@ class Tongue:
         self.drains = drains
         self.chained = chained
         self.dialect = dialect
+        self.made = made
         self.heads = heads
         self.whole_kind = whole_kind
         self.stream_kind = stream_kind
@@ -146,11 +165,15 @@ class Lane:
 
 
 class Route:
-    """A policy ready to serve: its rules prepared, and a lane for each candidate, in the policy's order."""
+    """A policy ready to serve: its rules prepared, and a lane for each candidate, in the policy's order.
 
-    __slots__ = ("_options", "hedge", "hold", "lanes", "policy", "prepared", "rate_e3", "repairs")
+    pins is None where a request could go to one place only, whatever it names.
+    """
 
-    def __init__(self, prepared: Prepared, lanes: tuple[Lane, ...]) -> None:
+    __slots__ = ("_options", "hedge", "hold", "lanes", "pins", "policy", "prepared", "rate_e3", "repairs")
+
+    def __init__(self, prepared: Prepared, lanes: tuple[Lane, ...], pins: Pinning | None = None) -> None:
+        self.pins = pins
         self.policy = policy = prepared.policy
         self.repairs = policy.recover.repairs
         self.hedge = None if isinstance(policy.recover.hedge, UnsetType) else policy.recover.hedge

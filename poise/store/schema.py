@@ -97,6 +97,17 @@ actions = Table(
     Column("because", Text, nullable=False),
 )
 
+pins = Table(
+    "pins",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("provider", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("at_s", BigInteger, nullable=False, index=True),
+    sqlite_with_rowid=False,
+    comment="Who made what an id names; digests only, keyed with a file of the data folder.",
+)
+
 gaps = Table(
     "gaps",
     metadata,

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from poise import policy as policies
-from poise.store import migrations
+from poise.store import migrations, pins
+from poise.store.pins import PinRow
 from poise.store.rows import TALLY_IDS, TALLY_S, Batch, Cell, Context, NameKind, Row
 
 FILE = "store.db"
@@ -246,6 +247,15 @@ class Store:
         """Keep what loops did, and what is missing."""
         self._db.executemany("INSERT INTO actions VALUES (NULL, ?, ?, ?, ?, ?)", actions)
         self._db.executemany("INSERT INTO gaps VALUES (NULL, ?, ?, ?, ?, ?)", gaps)
+
+    def pin(self, rows: list[PinRow], now_us: int) -> None:
+        """Keep who made what."""
+        if rows:
+            pins.put(self._db, rows, now_us // 1_000_000)
+
+    def pinned(self, now_us: int) -> list[PinRow]:
+        """Who made what, oldest first."""
+        return pins.load(self._db, now_us // 1_000_000)
 
     def trim(self, *, now_us: int, keep_s: int, keep_bytes: int, came: int) -> int:
         """Delete the oldest decisions where they are too old or the file holds too much. Returns how many.

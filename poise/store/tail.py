@@ -22,6 +22,7 @@ from typing import NamedTuple
 from poise import policy as policies
 from poise.errors import Error
 from poise.policy import Policy
+from poise.store.pins import MAX_ROWS, PinRow
 from poise.store.reader import Cut, DamagedJournal, Reader
 from poise.store.rows import Batch, Context, Joiner
 from poise.store.sqlite import FILE, ActionRow, Gap, Mark, Store, connect
@@ -104,6 +105,8 @@ class Tail:
         self._handing = threading.Lock()  # around what ``keep`` and ``record`` hand to the thread that steps
         self._policies: dict[bytes, bytes] = {}
         self._actions: list[ActionRow] = []
+        self._pins: dict[bytes, PinRow] = {}
+        self._pinned: list[PinRow] = []
         self._damaged: list[tuple[str, int, str]] = []
         self._because: str | None = None
         self._wait_us = _FIRST_WAIT_US
@@ -124,6 +127,19 @@ class Tail:
                 log.error("the store is down: %d actions were not kept", len(self._actions) - _MOST_ACTIONS)
                 del self._actions[:-_MOST_ACTIONS]
 
+    def pin(self, rows: Iterable[PinRow]) -> None:
+        """Keep who made what, with the next pass; beyond what the store keeps the oldest give way."""
+        with self._handing:
+            self._pins |= {row[0]: row for row in rows}
+            for digest in list(self._pins)[: max(0, len(self._pins) - MAX_ROWS)]:
+                del self._pins[digest]
+
+    def pinned(self) -> list[PinRow]:
+        """What the store knew of who made what when it was last opened; told once."""
+        with self._handing:
+            found, self._pinned = self._pinned, []
+        return found
+
     def step(self, now_us: int) -> Report:
         """One pass. Never raises for what the disk, the database or a journal does: the report and the log say it."""
         total = _NOTHING
@@ -131,7 +147,7 @@ class Tail:
             self._find()
             if now_us < self._next_us:
                 return self._told(total)
-            store = self._opened()
+            store = self._opened(now_us)
             for _ in range(_MOST_BATCHES):
                 total = _sum(total, done := self._batch(store, now_us))
                 if done.behind_bytes < _BATCH_BYTES:
@@ -155,7 +171,7 @@ class Tail:
     def __repr__(self) -> str:
         return f"Tail({self._data}, up={self._because == ''}, journals={sorted(self._readers)})"
 
-    def _opened(self) -> Store:
+    def _opened(self, now_us: int) -> Store:
         if self._store is not None:
             return self._store
         self._sweep()
@@ -172,6 +188,9 @@ class Tail:
         store = Store(self._open_store(self._data))
         self._store = store
         store.load()
+        pinned = store.pinned(now_us)
+        with self._handing:
+            self._pinned = pinned
         return store
 
     def _sweep(self) -> None:
@@ -203,16 +222,20 @@ class Tail:
         with self._handing:
             learnt, self._policies = self._policies, {}
             actions, self._actions = self._actions, []
+            pins, self._pins = self._pins, {}
         try:
-            done = self._transaction(store, now_us, learnt, actions)
+            done = self._transaction(store, now_us, learnt, actions, list(pins.values()))
         except (sqlite3.Error, OSError):
             with self._handing:
                 self._policies = learnt | self._policies
                 self._actions = actions + self._actions
+                self._pins = pins | self._pins
             raise
         return done
 
-    def _transaction(self, store: Store, now_us: int, learnt: dict[bytes, bytes], actions: list[ActionRow]) -> Report:
+    def _transaction(
+        self, store: Store, now_us: int, learnt: dict[bytes, bytes], actions: list[ActionRow], pins: list[PinRow]
+    ) -> Report:
         batch, pieces, gaps = Batch(), dict[str, _Piece](), list[Gap]()
         share = _BATCH_BYTES // max(1, len(self._readers))
         store.begin()
@@ -227,6 +250,7 @@ class Tail:
             gaps.append(Gap(now_us, "", "duplicate", batch.twice, "a decision of that id was there already"))
         gaps += [Gap(now_us, name, "damaged", size, because) for name, size, because in self._damaged]
         store.note(actions, gaps)
+        store.pin(pins, now_us)
         trimmed = store.trim(now_us=now_us, keep_s=self._kept.seconds, keep_bytes=self._kept.bytes, came=batch.came)
         store.commit()
         return self._committed(store, batch, pieces, gaps)._replace(trimmed=trimmed)

@@ -72,6 +72,8 @@ class Answer(msgspec.Struct):
 class Plane:
     """Answers ``/`` with an Answer; ``/stream`` with a pulse a line until it is told to drain, then ``end``."""
 
+    pins = None
+
     def __init__(self, snapshot: Snapshot, *, index: int, data: Path, clock: Clock) -> None:
         self._snapshot = snapshot
         self._index = index

@@ -66,11 +66,11 @@ def test_a_newer_store_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_migration_that_was_cut_off_left_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Migrating is one transaction: after a failure in its middle the next start begins anew and succeeds."""
-    from poise.store.migrations.versions import v0001_first
+    from poise.store.migrations.versions import v0001_first, v0002_pins
 
-    steps = v0001_first._STEPS  # noqa: SLF001 - the fault is put where only it can be
+    steps = v0001_first._STEPS + v0002_pins._STEPS  # noqa: SLF001 - the fault is put where only it can be
     with monkeypatch.context() as patch:
-        patch.setattr("poise.store.migrations.HEAD", "0001")
+        patch.setattr("poise.store.migrations.HEAD", "0002")
         patch.setattr(sqlite3, "connect", _failing_after(6))
         with pytest.raises(Exception, match="disk I/O error"):
             connect(tmp_path)

@@ -6,13 +6,17 @@ import asyncio
 import logging
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
 import msgspec
 
 from poise.clock import Clock
+from poise.control.pins import Made, PinTable
+from poise.decision import Maker
 from poise.edge.channel import Splitter, TooLong, frame
+from poise.edge.pin_link import MARK, ROWS_AT_ONCE, pack, unpack
 from poise.signal import Board, WorkerSignals
 
 log = logging.getLogger("poise.control")
@@ -21,6 +25,8 @@ MOST_LINES = 256
 MOST_SIGNALS_BYTES = 16 * 1024 * 1024
 # A worker this far behind reads nothing; the next board says it better than a queue of old ones.
 MOST_WAITING_BYTES = 1024 * 1024
+# Pins wait for a worker that is behind: it is told on a later tick. A board is small beside this.
+PINS_WAITING_BYTES = 256 * 1024
 # A worker that has said nothing for this long is stuck; what it said has no more weight.
 SILENT_US = 5_000_000
 
@@ -37,6 +43,8 @@ class Hub:
         self._server: asyncio.Server | None = None
         self._inode = 0
         self.lines: set[_Line] = set()
+        self.pins = PinTable()
+        self.on_pins: Callable[[list[Made]], None] | None = None  # for those who keep what is news
 
     async def open(self) -> None:
         """Listen. A socket left by an earlier control is replaced in one step, so that no worker finds none."""
@@ -79,6 +87,26 @@ class Hub:
         payload = frame(_encode(board))
         for line in self.lines:
             line.send(payload)
+        self.spread()
+
+    def spread(self) -> None:
+        """Tell every worker the pins that it has not heard, as far as it takes them now."""
+        for line in self.lines:
+            line.spread(self.pins)
+
+    def hear_pins(self, payload: bytes) -> None:
+        """Keep what a worker learnt, and tell the others at once: the next request may reach any of them."""
+        now_s = self._clock.now_us() // 1_000_000
+        fresh = self.pins.take([Made(digest, *maker, now_s) for digest, maker in unpack(payload)])
+        if fresh:
+            if self.on_pins is not None:
+                self.on_pins(fresh)
+            self.spread()
+
+    def load(self, rows: list[Made]) -> None:
+        """Take over the pins that the store kept."""
+        self.pins.load(rows)
+        self.spread()
 
     def hear(self, line: _Line, payload: bytes) -> None:
         """Take note of what a worker says."""
@@ -98,6 +126,7 @@ class _Line(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self.view: WorkerSignals | None = None
         self.heard_us = 0
+        self._told = 0  # pins, by their number
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport = cast("asyncio.Transport", transport)  # uvloop's own class has no common ancestor
@@ -105,12 +134,17 @@ class _Line(asyncio.Protocol):
             transport.abort()
             return
         self._hub.lines.add(self)
+        self.spread(self._hub.pins)
 
     def data_received(self, data: bytes) -> None:
         try:
             frames = self._splitter.feed(data)
-            if frames:
-                self._hub.hear(self, frames[-1])  # only the newest counts
+            signals = [payload for payload in frames if not payload.startswith(MARK)]
+            for payload in frames:
+                if payload.startswith(MARK):
+                    self._hub.hear_pins(payload)
+            if signals:
+                self._hub.hear(self, signals[-1])  # only the newest counts
         except (TooLong, msgspec.DecodeError) as problem:
             log.warning("a worker's link said what is no signal and is cut: %s", problem)
             self.abort()
@@ -123,6 +157,17 @@ class _Line(asyncio.Protocol):
         """Send, or skip where the worker is behind."""
         if self._transport is not None and self._transport.get_write_buffer_size() < MOST_WAITING_BYTES:
             self._transport.write(payload)
+
+    def spread(self, pins: PinTable) -> None:
+        """Tell the worker what it has not heard, while it keeps reading."""
+        while (
+            self._transport is not None
+            and self._told < pins.end
+            and self._transport.get_write_buffer_size() < PINS_WAITING_BYTES
+        ):
+            rows, self._told = pins.since(self._told, ROWS_AT_ONCE)
+            if rows:
+                self._transport.write(frame(pack((row.digest, Maker(row.provider, row.target)) for row in rows)))
 
     def abort(self) -> None:
         """Close now."""

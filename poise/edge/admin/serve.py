@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from poise.clock import Clock, SystemClock
 from poise.control.board import Action
 from poise.control.loop import Loop
+from poise.control.pins import Made
 from poise.edge.admin.condition import Condition
 from poise.edge.admin.hub import Hub
 from poise.edge.folder import CONTROL_SOCKET
@@ -41,6 +42,7 @@ class Control:
         self.hub = Hub(data / CONTROL_SOCKET, clock)
         self._tail = Tail(data, _kept(snapshot))
         self._snapshot = snapshot
+        self.hub.on_pins = self._tail.pin
         self._tail.keep(_kept(snapshot), snapshot.policies.values())
         self._actions: list[Action] = []
 
@@ -69,7 +71,14 @@ class Control:
     def store(self, now_us: int) -> Callable[[], None]:
         """Let the store catch up; in the loop's thread."""
         report = self._tail.step(now_us)
-        return lambda: self.condition.take_report(report)
+        pinned = [Made(*row) for row in self._tail.pinned()]
+
+        def told() -> None:
+            self.condition.take_report(report)
+            if pinned:
+                self.hub.load(pinned)
+
+        return told
 
     def drained(self) -> bool:
         """Whether nothing is left to store, or the store cannot take it."""

@@ -7,7 +7,7 @@ import sqlite3
 
 from poise.errors import Error
 
-HEAD = "0001"
+HEAD = "0002"
 
 
 def upgrade(connection: sqlite3.Connection) -> None:
