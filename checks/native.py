@@ -37,10 +37,11 @@ TESTS = (
     "oip",
     "sim",
     "process",
+    "pins",
 )
 # The first takes a bound away by replacing a function, which calls between compiled modules do not notice. The second
 # counts on the path of Python being below the folder it runs in, and that is a copy.
-_NOT = ("attack/test_ablations.py", "sdk/test_demo.py")
+_NOT = ("attack/test_ablations.py", "pins/test_ablations.py", "sdk/test_demo.py")
 
 
 def modules(root: Path) -> list[str]:

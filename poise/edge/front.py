@@ -187,7 +187,11 @@ class Front:
             call.attempts = _attempts(left)
         call.strict = message.marked and message.headers.get(b"x-poise-strict", b"false").lower() in _YES
         facts = self._facts(message, call, route, grant.name, scope)
-        return Request(reply.decision, call, facts, route, dialect, arrived_us, arrived_us + deadline_us, forward)
+        request = Request(reply.decision, call, facts, route, dialect, arrived_us, arrived_us + deadline_us, forward)
+        where = route.pins
+        if where is not None and (door.dialect != "openai" or call.modalities or where.chat_seals):
+            request.pins = where.read(door.dialect, call, message.whole_body())
+        return request
 
     def _facts(self, message: Message, call: Call, route: Route, key: str, scope: int) -> Facts:
         headers = message.headers

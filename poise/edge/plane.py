@@ -17,11 +17,13 @@ from poise.edge.http.pool import UpstreamPool
 from poise.edge.http.resolve import SystemResolver
 from poise.edge.http.server import Server
 from poise.edge.number import Numbers
+from poise.edge.pin_link import pins_key
 from poise.edge.recorder import make_recorder
 from poise.edge.snapshot import Endpoint, Snapshot
 from poise.edge.tongues import tongues_of
 from poise.edge.wiring import stack
 from poise.path.fleet import Lane, Route
+from poise.path.pins import PinBook, Pinning
 from poise.rules.prepare import prepare
 from poise.signal import Board, TargetSignals, WorkerSignals
 from poise.target import Target
@@ -48,6 +50,7 @@ class Plane:
         self._lag_us = 0
         self._timer: Timer | None = None
         self._recorder = make_recorder(data, index, clock.now_us())
+        self.pins = PinBook(pins_key(data))
         self._path = stack(self._recorder, clock, asyncio.get_running_loop().create_future)
         self._front = Front(self._path.admit, self._recorder, clock, self._load, snapshot)
         self._server = Server(snapshot.limits, self._front, Numbers(clock, index).next, lambda: clock.now_us() / 1e6)
@@ -156,7 +159,9 @@ class Plane:
                     if target.id not in lanes:
                         lanes[target.id] = self._lane(target, snapshot.endpoints[target.provider], pools)
                     route_lanes.append(lanes[target.id])
-                route = made[prepared.digest] = Route(prepared, tuple(route_lanes))
+                own = tuple(route_lanes)
+                pins = Pinning(self.pins, own) if Pinning.matters(own) else None
+                route = made[prepared.digest] = Route(prepared, own, pins)
             routes[name] = route
         self._pools, self._endpoints, self._lanes = pools, dict(snapshot.endpoints), lanes
         return routes

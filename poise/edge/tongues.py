@@ -16,6 +16,7 @@ from poise.wire.call import Dialect
 from poise.wire.dialects import CHATS, COUNTS, DIALECTS, EMBEDS, STREAM_KINDS, between, embeddings, mender
 from poise.wire.oip.dialect import in_path
 from poise.wire.oip.request import INFER, SURFACES
+from poise.wire.pins_made import made_for
 
 
 def tongues_of(target: Target, endpoint: Endpoint) -> dict[str, Tongue]:
@@ -44,6 +45,7 @@ def tongues_of(target: Target, endpoint: Endpoint) -> dict[str, Tongue]:
             whole_kind,
             stream_kind,
             mender(front, surface.dialect, vendor.manner),
+            made=made_for(front, surface.dialect),
             drains=vendor.cancel is Cancel.BILLS,
             chained=vendor.chained,
         )

@@ -5,21 +5,27 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+import msgspec
+
 from poise.clock import Clock
 from poise.decision import (
     FORMAT,
+    PINNED_FORMAT,
     Decision,
     Drop,
     Inputs,
     Kind,
     Outcome,
     OutcomeKind,
+    Pin,
+    PinnedInputs,
     Verdict,
     encode_decision,
     encode_outcome,
     show_id,
 )
 from poise.errors import Error
+from poise.path import gone
 from poise.path.service import Plan, Recorder, Request, Service, Sink
 from poise.rules.choose import RULES_DIGEST, choose
 from poise.signal import Board
@@ -79,6 +85,8 @@ class Decide:
             request.deadline_us - now_us,
             policy.recover.spend_usd_e6 or -1,
         )
+        if request.pins:
+            inputs = _pinned(inputs, request.pins)
         verdict = choose(inputs, route.prepared)
         kind, code = _ROUTED, _ROUTED_CODE
         if verdict.choice < 0:
@@ -158,9 +166,18 @@ class Decide:
         )
 
 
+def _pinned(inputs: Inputs, pins: tuple[Pin, ...]) -> Inputs:
+    """The same inputs, and what pins the request."""
+    known = msgspec.structs.asdict(inputs)
+    known["format"] = PINNED_FORMAT
+    return PinnedInputs(**known, pins=pins)
+
+
 def no_candidate(plan: Plan) -> Error:
     """What a caller is told when every candidate was dropped: the reasons, and whether waiting helps."""
     verdict: Verdict = plan.verdict
+    if plan.request.pins and (lost := gone.unreachable(plan)) is not None:
+        return lost
     reasons = {dropped.reason for dropped in verdict.dropped}
     policy = plan.request.route.policy
     why = ", ".join(f"{policy.candidates[d.candidate].target.id}: {d.reason}" for d in verdict.dropped[:8])

@@ -18,6 +18,7 @@ from poise.path.service import Answered, Dispatch
 from poise.path.upstream import Connection
 from poise.policy import Hold
 from poise.wire.call import StreamReader
+from poise.wire.pins_made import Made
 from poise.wire.sse import Splitter, TooLong
 
 MAX_WHOLE_BYTES: Final = 32 * 1024 * 1024  # a whole answer is held until it is checked; as large as a request may be
@@ -62,6 +63,7 @@ class Exchange:
         self.pulse: Pulse | None = None
         self.hold: Hold | None = None
         self.pen: Pen | None = None  # writes to the client, from the commit point on
+        self.made: Made | None = None  # where a later request may name what this stream brings
 
     # -- from the socket ----------------------------------------------------------------------------------------
 
@@ -85,6 +87,8 @@ class Exchange:
                         self.reader = repair.reader(request.call)
                     self.splitter = Splitter()
                     self.pulse = Pulse(self.sent_us)
+                    if request.route.pins is not None:
+                        self.made = self.dispatch.tongue.made
 
     def body(self, data: bytes) -> None:
         """The next bytes of the body."""
@@ -110,6 +114,8 @@ class Exchange:
         else:
             pulse.heard += len(events)
         passed = reader.feed(events)
+        if self.made is not None:
+            self._keep_made(self.made, passed, whole=False)
         if self.pen is not None:
             if passed:
                 self.pen.write(passed)
@@ -269,6 +275,12 @@ class Exchange:
             if name == b"x-poise-attempts" and value.isdigit() and len(value) < 4:
                 self.dispatch.attempt.used = max(1, int(value))
 
+    def _keep_made(self, made: Made, piece: bytes, *, whole: bool) -> None:
+        """Before the caller has it: its next request may come at once."""
+        pins = self.dispatch.attempt.plan.request.route.pins
+        if pins is not None and piece:
+            pins.learn(made, piece, self.dispatch.lane, whole=whole)
+
     def _hold(self, data: bytes) -> None:
         self.chunks.append(data)
         bound = MAX_WHOLE_BYTES if self.status == 200 else MAX_ERROR_BYTES
@@ -337,6 +349,8 @@ class Exchange:
         reader, pen = self.reader, self.pen
         assert reader is not None
         self.model, self.usage = reader.model, reader.usage
+        if self.made is not None:
+            self._keep_made(self.made, owed, whole=False)
         if pen is None:
             pen = self._commit(owed)
             if pen is None:
@@ -362,6 +376,8 @@ class Exchange:
             self._end(failure)
             return
         self.model, self.usage = answer.model, answer.usage
+        if self.dispatch.tongue.made is not None:
+            self._keep_made(self.dispatch.tongue.made, answer.body or body, whole=True)
         headers = self._passed_headers(self.dispatch.tongue.whole_kind)
         if self.gate.whole(self.status, headers, answer.body or body, self.dispatch.attempt):
             self._end(None)

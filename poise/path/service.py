@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Coroutine
 from typing import Protocol, TypeVar
 
-from poise.decision import AttemptRecord, Inputs, Usage, Verdict
+from poise.decision import AttemptRecord, Inputs, Pin, Usage, Verdict
 from poise.path.fleet import Lane, Route, Tongue
 from poise.request import Facts
 from poise.wire.call import Call, Dialect, StreamReader
@@ -63,10 +63,10 @@ class Sink(Protocol):
 class Request:
     """An accepted call: who asks, for what, by which route, until when (wall time, microseconds).
 
-    forward holds the caller's header lines that go upstream.
+    forward holds the caller's header lines that go upstream; pins says where what it names was made.
     """
 
-    __slots__ = ("arrived_us", "call", "deadline_us", "dialect", "facts", "forward", "id", "route")
+    __slots__ = ("arrived_us", "call", "deadline_us", "dialect", "facts", "forward", "id", "pins", "route")
 
     def __init__(
         self,
@@ -87,6 +87,7 @@ class Request:
         self.arrived_us = arrived_us
         self.deadline_us = deadline_us
         self.forward = forward
+        self.pins: tuple[Pin, ...] = ()
 
 
 class Plan:

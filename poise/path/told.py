@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from poise.errors import FAILURES, FINAL, AttemptFailed, Blame, Error, Failure
+from poise.path import gone
 from poise.path.fleet import Lane
 from poise.path.service import Attempt, Plan
 
@@ -29,6 +30,8 @@ def final(plan: Plan, last: AttemptFailed, now_us: int) -> Error:
         # The one code that clients act on (they shorten the conversation); few vendors call it that.
         code = "context_length_exceeded" if last.failure is Failure.CONTEXT_LENGTH else last.code
         return Error("upstream_rejected", text, status=status, vendor_code=code)
+    if request.pins and (lost := gone.failed(plan, last, lane)) is not None:
+        return lost
     if last.failure is Failure.NOT_FOUND and request.call.version:
         return Error("upstream_rejected", text, status=404)  # the caller itself named a version there is not
     said = f"status {last.status}, " if last.status else ""

@@ -224,6 +224,8 @@ class Server:
         headers = b"content-type: application/json\r\n"
         if error.retry_after_s is not None:
             headers += b"retry-after: %d\r\n" % error.retry_after_s
+        elif error.code == "pin_unavailable":
+            headers += b"x-should-retry: false\r\n"  # the vendors' own clients would try a 409 again
         if error.code == "method_not_allowed":
             headers += b"allow: GET, POST\r\n"
         reply.whole(error.status, headers, self.front.error_body(error, decision, path))
