@@ -13,6 +13,7 @@ from poise.clock import Clock
 from poise.decision import Usage
 from poise.errors import AttemptFailed, Failure
 from poise.path.gate import NOBODY, Gate, Pen
+from poise.path.heard import attempts_below, faulted, passed_headers, refused
 from poise.path.pulse import COLON, Pulse
 from poise.path.service import Answered, Dispatch
 from poise.path.upstream import Connection
@@ -26,12 +27,6 @@ MAX_ERROR_BYTES: Final = 64 * 1024
 MAX_CODE_CHARS: Final = 100  # of an upstream's own name for an error
 MAX_TEXT_CHARS: Final = 500  # of an upstream's own words, in errors and records
 LINGER_US: Final = 1_700_000  # an answer is over and its connection is not: closed within 2 s, ticks included
-
-# What goes on of an upstream's own headers: what a client of the dialect reads, nothing that speaks of the account.
-_PASSED: Final = frozenset(
-    {b"content-type", b"openai-processing-ms", b"openai-version", b"x-request-id", b"content-language"}
-    | {b"inference-header-content-length"}  # tensors: where the JSON ends and the bytes begin
-)
 
 
 class Exchange:
@@ -73,7 +68,7 @@ class Exchange:
         self.headers = headers
         attempt = self.dispatch.attempt
         if self.dispatch.tongue.chained:
-            self._chained(headers)
+            self.dispatch.attempt.used = attempts_below(headers)
         if status == 200 and attempt.plan.request.call.stream:
             for name, value in headers:
                 if name == b"content-type" and value[:17].lower() == b"text/event-stream":
@@ -128,7 +123,7 @@ class Exchange:
             if self.size > MAX_ERROR_BYTES and self.dispatch.attempt.repair is None:
                 self._commit(b"")
         if reader.error:
-            self._end(self._faulted(reader))
+            self._end(faulted(self.dispatch, self.status, reader))
         elif reader.over and not self.over:
             self._finish(b"")
 
@@ -140,7 +135,7 @@ class Exchange:
         if self.streams:
             self._end_stream()
         elif self.status != 200 and not 200 <= self.status < 300:
-            self._end(self._refused())
+            self._end(refused(self.dispatch, self.status, self.headers, b"".join(self.chunks)))
         else:
             self._end_whole()
 
@@ -269,12 +264,6 @@ class Exchange:
         """Keep what had come, for the record."""
         self._learn(None)
 
-    def _chained(self, headers: list[tuple[bytes, bytes]]) -> None:
-        """A gateway below says how many attempts it made: they are ours too."""
-        for name, value in headers:
-            if name == b"x-poise-attempts" and value.isdigit() and len(value) < 4:
-                self.dispatch.attempt.used = max(1, int(value))
-
     def _keep_made(self, made: Made, piece: bytes, *, whole: bool) -> None:
         """Before the caller has it: its next request may come at once."""
         pins = self.dispatch.attempt.plan.request.route.pins
@@ -318,7 +307,7 @@ class Exchange:
     def _commit(self, events: bytes) -> Pen | None:
         if self.first_us < 0:
             self._begin()
-        headers = self._passed_headers(self.dispatch.tongue.stream_kind)
+        headers = passed_headers(self.dispatch, self.headers, self.dispatch.tongue.stream_kind)
         pen = self.gate.commit(headers, self.dispatch.attempt)
         if pen is None:
             self._end(AttemptFailed(Failure.LOCAL, "another attempt was first", status=self.status))
@@ -338,7 +327,7 @@ class Exchange:
         assert splitter is not None
         owed = reader.close(splitter.tail)
         if reader.error:
-            self._end(self._faulted(reader))
+            self._end(faulted(self.dispatch, self.status, reader))
         elif reader.finished:
             self._finish(owed)
         else:
@@ -378,42 +367,8 @@ class Exchange:
         self.model, self.usage = answer.model, answer.usage
         if self.dispatch.tongue.made is not None:
             self._keep_made(self.dispatch.tongue.made, answer.body or body, whole=True)
-        headers = self._passed_headers(self.dispatch.tongue.whole_kind)
+        headers = passed_headers(self.dispatch, self.headers, self.dispatch.tongue.whole_kind)
         if self.gate.whole(self.status, headers, answer.body or body, self.dispatch.attempt):
             self._end(None)
         else:
             self._end(AttemptFailed(Failure.LOCAL, "another attempt was first", status=self.status))
-
-    def _refused(self) -> AttemptFailed:
-        dispatch = self.dispatch
-        body = self._redacted(b"".join(self.chunks))
-        return dispatch.tongue.dialect.failure(self.status, dict(self.headers), body, dispatch.lane.target.vendor)
-
-    def _faulted(self, reader: StreamReader) -> AttemptFailed:
-        """What an error inside the stream means; the answer had begun, so its status stays what it was."""
-        text = f"error in the stream: {reader.error}"
-        if not reader.fault:
-            return AttemptFailed(reader.failure, text, status=self.status)
-        dispatch = self.dispatch
-        body = self._redacted(reader.fault)
-        failure = dispatch.tongue.dialect.failure(self.status, {}, body, dispatch.lane.target.vendor)
-        failure.text, failure.status = text, self.status
-        return failure
-
-    def _redacted(self, body: bytes) -> bytes:
-        secret = self.dispatch.attempt.lane.secret
-        return body.replace(secret.encode(), b"[key]") if secret else body
-
-    def _passed_headers(self, kind: bytes) -> bytes:
-        """What goes on of the upstream's own headers; kind is the content type of an answer that was translated."""
-        attempt = self.dispatch.attempt
-        if kind:
-            lines = [b"content-type: ", kind, b"\r\n"]
-            lost = attempt.plan.request.call.lost
-            if lost is not None and lost.count:
-                lines.append(b"x-poise-lost: %b\r\n" % lost.line())
-        else:
-            lines = [b"%s: %s\r\n" % pair for pair in self.headers if pair[0] in _PASSED]
-        lines.append(attempt.lane.poise_head)
-        lines.append(b"x-poise-attempts: %d\r\n" % attempt.number)
-        return b"".join(lines)

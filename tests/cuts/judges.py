@@ -33,7 +33,7 @@ def _chat(http: httpx.Client) -> str:
     text = ""
     for chunk in client.chat.completions.create(model="w", messages=[{"role": "user", "content": "hi"}], stream=True):
         for choice in chunk.choices:
-            text += choice.delta.content or ""
+            text += str(choice.delta.content or "")  # Mistral sends lists
             for call in choice.delta.tool_calls or []:
                 text += (call.function.name or "") + (call.function.arguments or "") if call.function else ""
     return text

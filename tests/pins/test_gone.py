@@ -46,7 +46,7 @@ async def test_a_provider_that_died_is_named_with_what_it_had() -> None:
         )
         assert "send the whole conversation instead of previous_response_id" in body["message"]
         assert 0 == len(it.makers["a"].asked)
-        assert [("m@b", "")] == [(row["target"], row["skipped"]) for row in told["ended"]["attempts"]]
+        assert [("m@b", ""), ("m@b", "")] == [(row["target"], row["skipped"]) for row in told["ended"]["attempts"]]
         assert "pinned to m@b by previous_response_id" in text
 
 
