@@ -20,7 +20,9 @@ class Balance:
         self._below = below.__call__  # bound once: calling an object looks its method up each time
 
     def __call__(self, attempt: Attempt, gate: Gate, /) -> Coroutine[object, None, Answered]:
-        """Raises AttemptFailed: NOT_CARRIED where the caller is strict and a translation would lose something."""
+        """Raises AttemptFailed: NOT_CARRIED where the caller is strict and a translation would lose something; AUTH where
+        the target's credentials are not there.
+        """
         request = attempt.plan.request
         lane = attempt.lane
         call = request.call
@@ -35,6 +37,10 @@ class Balance:
         if lost is not None and lost.count and call.strict:
             what = f"{tongue.dialect.name} cannot carry {', '.join(lost.told())}"
             raise AttemptFailed(Failure.NOT_CARRIED, what)
+        forward = request.forward
+        signing = tongue.signing
+        if signing is not None:
+            forward += signing.lines(call.surface, call.stream, body, attempt.started_us)
         # x-client-request-id is OpenAI's own header for this: it names the attempt in the vendor's log as in ours.
         head = tongue.heads[(call.surface, call.stream)]
         if call.version:
@@ -43,9 +49,7 @@ class Balance:
             head,
             request.id,
             attempt.number,
-            request.forward
-            if not tongue.chained
-            else b"%sx-poise-attempts-left: %d\r\n" % (request.forward, attempt.left),
+            forward if not tongue.chained else b"%sx-poise-attempts-left: %d\r\n" % (forward, attempt.left),
             len(body),
             body,
         )

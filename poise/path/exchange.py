@@ -20,7 +20,7 @@ from poise.path.upstream import Connection
 from poise.policy import Hold
 from poise.wire.call import StreamReader
 from poise.wire.pins_made import Made
-from poise.wire.sse import Splitter, TooLong
+from poise.wire.sse import Splitter, Unframed
 
 MAX_WHOLE_BYTES: Final = 32 * 1024 * 1024  # a whole answer is held until it is checked; as large as a request may be
 MAX_ERROR_BYTES: Final = 64 * 1024
@@ -67,23 +67,25 @@ class Exchange:
         self.status = status
         self.headers = headers
         attempt = self.dispatch.attempt
-        if self.dispatch.tongue.chained:
-            self.dispatch.attempt.used = attempts_below(headers)
+        tongue = self.dispatch.tongue
+        if tongue.chained:
+            attempt.used = attempts_below(headers)
         if status == 200 and attempt.plan.request.call.stream:
+            kind = tongue.streams_as
             for name, value in headers:
-                if name == b"content-type" and value[:17].lower() == b"text/event-stream":
+                if name == b"content-type" and value[: len(kind)].lower() == kind:
                     request = attempt.plan.request
                     self.streams = True
                     repair = attempt.repair
                     if repair is None:
                         self.hold = request.route.hold
-                        self.reader = self.dispatch.tongue.dialect.stream_reader(request.call)
+                        self.reader = tongue.dialect.stream_reader(request.call)
                     else:
                         self.reader = repair.reader(request.call)
-                    self.splitter = Splitter()
+                    self.splitter = tongue.splitter()
                     self.pulse = Pulse(self.sent_us)
                     if request.route.pins is not None:
-                        self.made = self.dispatch.tongue.made
+                        self.made = tongue.made
 
     def body(self, data: bytes) -> None:
         """The next bytes of the body."""
@@ -99,8 +101,8 @@ class Exchange:
         assert pulse is not None
         try:
             events = splitter.feed(data)
-        except TooLong as long:
-            self._end(AttemptFailed(Failure.MALFORMED, str(long), status=self.status))
+        except Unframed as bad:
+            self._end(AttemptFailed(Failure.MALFORMED, str(bad), status=self.status))
             return
         if not events:
             return
@@ -232,12 +234,9 @@ class Exchange:
         if self.first_us >= 0:
             attempt.first_token_us = self.first_us - attempt.started_us
         if failure is not None:
-            secret = attempt.lane.secret
             # Before it is cut: half a key is a secret too.
-            text = failure.text.replace(secret, "[key]") if secret else failure.text
-            failure.text = text[:MAX_TEXT_CHARS]
-            code = failure.code.replace(secret, "[key]") if secret else failure.code
-            failure.code = code[:MAX_CODE_CHARS]
+            failure.text = self._redacted(failure.text.encode(errors="replace")).decode()[:MAX_TEXT_CHARS]
+            failure.code = self._redacted(failure.code.encode(errors="replace")).decode()[:MAX_CODE_CHARS]
 
     def abandon(self) -> None:
         """Nobody waits for the answer any more: close the upstream, keep what is known."""

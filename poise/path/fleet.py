@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from msgspec import UnsetType
@@ -9,6 +10,7 @@ from msgspec import UnsetType
 from poise.clock import Clock
 from poise.decision import Pin
 from poise.errors import FAILURES, AttemptFailed, Blame
+from poise.path.signing import Signing
 from poise.path.upstream import Pool
 from poise.policy import RATE_E3, Hold
 from poise.rules import health, latency
@@ -20,6 +22,7 @@ from poise.target import Target
 from poise.wire.call import Call, Dialect
 from poise.wire.mend.mender import Mender
 from poise.wire.pins_made import Made
+from poise.wire.sse import Splitter
 
 
 class Pinning(Protocol):
@@ -41,10 +44,14 @@ class Tongue:
     content type of translated answers, whole and streamed; b'' where they go on as they came. mender repairs broken
     streams, None where nothing does. made finds in answers what lives where it was made; None where they bring no such
     thing. drains: hanging up saves nothing, so an answer is read to its end to learn its tokens. chained: another gateway
-    may stand there, which is told how many attempts are left.
+    may stand there, which is told how many attempts are left. streams_as is how the content type of the target's streams
+    begins, in small letters, splitter what cuts those; signing is None where the heads say all that shows who we are.
     """
 
-    __slots__ = ("chained", "dialect", "drains", "heads", "made", "mender", "stream_kind", "whole_kind")
+    __slots__ = (
+        "chained", "dialect", "drains", "heads", "made", "mender", "signing", "splitter", "stream_kind", "streams_as",
+        "whole_kind",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -57,6 +64,9 @@ class Tongue:
         made: Made | None = None,
         drains: bool = False,
         chained: bool = False,
+        streams_as: bytes = b"text/event-stream",
+        splitter: Callable[[], Splitter] = Splitter,
+        signing: Signing | None = None,
     ) -> None:
         self.mender = mender
         self.drains = drains
@@ -66,6 +76,9 @@ class Tongue:
         self.heads = heads
         self.whole_kind = whole_kind
         self.stream_kind = stream_kind
+        self.streams_as = streams_as
+        self.splitter = splitter
+        self.signing = signing
 
 
 class Lane:

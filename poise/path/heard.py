@@ -17,6 +17,9 @@ _PASSED: Final = frozenset(
 
 def refused(dispatch: Dispatch, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> AttemptFailed:
     """What an answer by an error status means."""
+    signing = dispatch.tongue.signing
+    if signing is not None and status in (401, 403):
+        signing.signer.refused()
     told = _redacted(dispatch, body)
     return dispatch.tongue.dialect.failure(status, dict(headers), told, dispatch.lane.target.vendor)
 
@@ -57,4 +60,7 @@ def attempts_below(headers: list[tuple[bytes, bytes]]) -> int:
 
 def _redacted(dispatch: Dispatch, body: bytes) -> bytes:
     secret = dispatch.attempt.lane.secret
+    signing = dispatch.tongue.signing
+    if signing is not None:
+        body = signing.signer.redacted(body)
     return body.replace(secret.encode(), b"[key]") if secret else body

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from poise.clock import Timer
-from poise.edge.clouds.bearer import Bearer, Fixed
+from poise.edge.clouds.bearer import Bearer
 from poise.edge.clouds.keeper import SKEW_US, Keeper, Standing, in_thread
 from poise.edge.clouds.signer import Grant, NotGranted
 from poise.errors import AttemptFailed, Error, Failure
@@ -275,13 +275,28 @@ def test_a_source_that_hangs_is_left_behind() -> None:
     never.set()
 
 
-def test_a_key_is_one_line_that_never_changes() -> None:
-    """Azure's; a line end in it is told at the start, not to an upstream."""
-    assert b"api-key: k\r\n" == Fixed("api-key", "k").lines(*ASKED, 0)
-    with pytest.raises(Error, match="api-key"):
-        Fixed("api-key", "k\n")
-
-
 def test_a_grant_does_not_show_its_secrets() -> None:
     """Wherever it is printed."""
     assert "secret" not in f"{Grant(('secret',), 5)!r}"
+
+
+def test_what_is_told_of_trouble_holds_no_secret_and_no_line_end() -> None:
+    """A library may repeat what it sent; the log has one line for each trouble."""
+
+    async def main(clock: VirtualClock) -> None:
+        told: list[Standing] = []
+        answers: list[Grant | OSError] = [Grant(("a-long-secret",)), OSError("refused: a-long-secret\nmore")]
+
+        async def fetch() -> Grant:
+            answer = answers.pop(0)
+            if isinstance(answer, OSError):
+                raise answer
+            return answer
+
+        keeper = Keeper("google", fetch, clock, told.append)
+        await keeper.refresh()
+        await keeper.refresh()
+
+        assert ["refused: [key] more"] == [standing.trouble for standing in told]
+
+    run(main, 1)

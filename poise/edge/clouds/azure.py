@@ -1,7 +1,7 @@
 """Azure: a token of Entra ID (once Azure AD) for Azure OpenAI, asked for with plain HTTP.
 
 The usual chain, as far as it goes without a library: a client's secret, a workload identity (AKS, GitHub), a managed
-identity (App Service, virtual machines), and the ``az`` command's login. An API key needs none of this (``bearer.Fixed``).
+identity (App Service, virtual machines), and the ``az`` command's login. An API key needs none of this.
 """
 
 from __future__ import annotations

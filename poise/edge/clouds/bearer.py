@@ -1,9 +1,8 @@
-"""Signers that show what they were granted as it is: a token (Google, Entra), or a key."""
+"""The signer that shows what it was granted as it is: a token (Google, Entra)."""
 
 from __future__ import annotations
 
 from poise.edge.clouds.keeper import Keeper
-from poise.errors import Error
 
 
 class Bearer:
@@ -17,7 +16,7 @@ class Bearer:
         self._lines = b""
 
     def lines(self, method: bytes, path: bytes, host: bytes, body: bytes, now_us: int) -> bytes:
-        """See Signer."""
+        """See ``poise.path.signing.Signer``."""
         values = self._keeper.values(now_us)
         if values is not self._values:
             names = ("authorization", *values[1::2])
@@ -26,20 +25,13 @@ class Bearer:
             self._values = values
         return self._lines
 
-
-class Fixed:
-    """One header that never changes: Azure's ``api-key``. Raises Error for a value that is no header's."""
-
-    __slots__ = ("_line",)
-
-    def __init__(self, name: str, value: str) -> None:
-        if not value.isascii() or not value.isprintable():
-            raise Error("internal", f"the value of {name} cannot stand in a header", hint="look for a stray line end")
-        self._line = _line(name, value)
-
-    def lines(self, method: bytes, path: bytes, host: bytes, body: bytes, now_us: int) -> bytes:
+    def refused(self) -> None:
         """See Signer."""
-        return self._line
+        self._keeper.refused()
+
+    def redacted(self, said: bytes) -> bytes:
+        """See Signer."""
+        return self._keeper.redacted(said)
 
 
 def _line(name: str, value: str) -> bytes:

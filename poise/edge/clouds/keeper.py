@@ -25,6 +25,7 @@ HOPELESS_US: Final = 300_000_000  # after an Error, which only a change of the i
 SKEW_US: Final = 10_000_000  # a grant is not shown in its last seconds: it must still hold when it arrives
 PATIENCE_S: Final = 120.0  # a fetch that has not come back is left behind
 
+LEAST_SECRET: Final = 12  # characters; shorter values are names: of a header, of a project
 MAX_TROUBLE_LENGTH: Final = 500  # characters of a library's complaint
 
 Fetch = Callable[[], Awaitable[Grant]]
@@ -83,6 +84,13 @@ class Keeper:
         how = "there are none yet" if grant is None else "the last have expired"
         raise AttemptFailed(Failure.AUTH, f"{self._name} credentials: {how}")  # why is the operator's, not the caller's
 
+    def redacted(self, said: bytes) -> bytes:
+        """What the cloud said, without what it was shown."""
+        for value in self._grant.values if self._grant is not None else ():
+            if len(value) >= LEAST_SECRET:
+                said = said.replace(value.encode(), b"[key]")
+        return said
+
     async def run(self) -> None:
         """Renew for ever; cancel it to stop."""
         self._wake = asyncio.Event()
@@ -134,12 +142,14 @@ class Keeper:
 
     def _failed(self, trouble: Exception) -> None:
         if isinstance(trouble, Error):
-            self._trouble = f"{trouble.text} (hint: {trouble.hint})" if trouble.hint else trouble.text
+            said = f"{trouble.text} (hint: {trouble.hint})" if trouble.hint else trouble.text
             wait_us = HOPELESS_US
         else:
             said = str(trouble) or type(trouble).__name__
-            self._trouble = said[:MAX_TROUBLE_LENGTH]
             wait_us = min(BACK_OFF_US << min(self._tries, 16), MOST_BACK_OFF_US)
+        # It is logged and shown: without the last grant, should it be in there, and before half of it is cut off.
+        shown = self.redacted(said.encode(errors="replace")).decode()
+        self._trouble = "".join(letter if letter.isprintable() else " " for letter in shown)[:MAX_TROUBLE_LENGTH]
         self._tries += 1
         self._next_us = self._clock.now_us() + self._jittered(wait_us)
         self._told(self.standing)

@@ -1,4 +1,4 @@
-"""Who we are at a cloud: what was granted, who grants it, and what a request says of it."""
+"""Who we are at a cloud: what was granted, and who grants it. ``poise.path.signing`` says what a request makes of it."""
 
 from __future__ import annotations
 
@@ -33,14 +33,4 @@ class Source(Protocol):
 
         Raises Error where nothing but a change of the installation or its configuration helps; NotGranted or
         OSError where it may help to ask again.
-        """
-
-
-class Signer(Protocol):
-    """Adds to a request what shows who we are."""
-
-    def lines(self, method: bytes, path: bytes, host: bytes, body: bytes, now_us: int) -> bytes:
-        """Header lines to add, each with its CRLF. Pure and quick; path is as it is sent, query and all.
-
-        Raises AttemptFailed (AUTH) while there is nothing to show: not yet, or not any more.
         """

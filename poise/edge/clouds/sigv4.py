@@ -79,6 +79,14 @@ class SigV4:
         signature = hmac.digest(self._key, to_sign.encode(), "sha256").hex()
         return f"x-amz-date: {stamp}\r\n{self._token_line}{self._head}{signature}\r\n".encode("latin-1")
 
+    def refused(self) -> None:
+        """See Signer."""
+        self._keeper.refused()
+
+    def redacted(self, said: bytes) -> bytes:
+        """See Signer. AWS repeats what should have been signed, a session's token with it."""
+        return self._keeper.redacted(said)
+
     def _turn(self, second: int, values: tuple[str, ...]) -> None:
         """A new second, perhaps a new day, perhaps new keys."""
         stamp = datetime.fromtimestamp(second, UTC).strftime("%Y%m%dT%H%M%SZ")

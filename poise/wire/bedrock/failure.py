@@ -119,7 +119,7 @@ _BY_WORDS: Final[dict[Failure, tuple[tuple[Failure, tuple[str, ...]], ...]]] = {
 }
 
 
-def read(status: int, headers: dict[bytes, bytes], body: bytes) -> AttemptFailed:
+def read(status: int, headers: dict[bytes, bytes], body: bytes, vendor: str = "") -> AttemptFailed:
     """What an error answer means; headers in small letters. Never raises."""
     name, text, inner = _said(body)
     said = headers.get(b"x-amzn-errortype")
@@ -191,6 +191,8 @@ def _said(body: bytes) -> tuple[str, str, int]:
         return "", body[:MAX_TEXT_LENGTH].decode(errors="replace"), 0
     if not isinstance(node, dict):
         return "", "", 0
+    inner = node.get("error")
+    node = inner if isinstance(inner, dict) else node  # what our own readers tell of an exception inside a stream
     name = node.get("__type") or node.get("code")
     text = node.get("message") or node.get("Message") or node.get("originalMessage")
     status = node.get("originalStatusCode")

@@ -11,7 +11,8 @@ from struct import Struct
 from typing import Final, NamedTuple
 from zlib import crc32
 
-from poise.wire.sse import MAX_EVENT_BYTES, TooLong
+from poise.wire import sse
+from poise.wire.sse import MAX_EVENT_BYTES, TooLong, Unframed
 
 OVERHEAD: Final = 16  # bytes of a message that is empty
 MAX_HEADER_BYTES: Final = 128 * 1024  # of one message; AWS's own clients refuse more too
@@ -24,7 +25,7 @@ _SIZES: Final = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}  # of header v
 _BYTES, _TEXT = 6, 7
 
 
-class Corrupt(ValueError):
+class Corrupt(Unframed):
     """Bytes that are no event stream, or were changed on the way."""
 
 
@@ -39,20 +40,14 @@ class Message(NamedTuple):
     text: str = ""
 
 
-class Splitter:
-    """Cuts a stream of bytes after its last complete message; the counterpart of ``wire.sse.Splitter``."""
+class Splitter(sse.Splitter):
+    """Cuts a stream of bytes after its last complete message."""
 
-    __slots__ = ("_pieces", "_size", "_want")
+    __slots__ = ("_want",)
 
     def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-        self._size = 0
+        super().__init__()
         self._want = 0  # bytes of the message under way, 0 while its length has not come
-
-    @property
-    def tail(self) -> bytes:
-        """What has come of a message that is not complete yet."""
-        return b"".join(self._pieces)
 
     def feed(self, data: bytes) -> bytes:
         """The complete messages so far, b'' if none. Raises TooLong, Corrupt (a length that its checksum denies)."""
