@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import UNSET, UnsetType
 
+from poise.edge.vendors import VENDORS, Surface
 from poise.target import Price
 
 UNKNOWN = "?"
@@ -54,19 +55,24 @@ def render() -> str:
 
 def render_vendors() -> str:
     """Every vendor: where, who it wants to see, what it speaks. Raises ImportError without the table."""
-    from poise.edge.vendors import VENDORS
-
     rows = [
         "| vendor | address | shown by | speaks | output limit | hanging up |",
         "|---|---|---|---|---|---|",
     ]
     for name, vendor in VENDORS.items():
         auth = " or ".join(f"`{a.name}` ({a.kind})" if a.name else a.kind for a in vendor.auth)
-        speaks = ", ".join(s.dialect if s.path is None else f"{s.dialect} at `{s.path or '/'}`" for s in vendor.speaks)
+        speaks = ", ".join(_surface(surface) for surface in vendor.speaks)
         url = f"`{vendor.url}`" if vendor.url else "yours"
         limit = f"`{vendor.manner.limit_field}`" if vendor.manner.limit_field else ""
         rows.append(f"| `{name}` | {url} | {auth} | {speaks} | {limit} | {vendor.cancel} |")
     return "\n".join(rows)
+
+
+def _surface(surface: Surface) -> str:
+    """A wire format, where it is, and for which models."""
+    place = "" if surface.path is None else f" at `{surface.path or '/'}`"
+    models = f" for {', '.join(f'`{pattern}`' for pattern in surface.models)}" if surface.models else ""
+    return f"{surface.dialect}{place}{models}"
 
 
 def _besides(price: Price) -> str:

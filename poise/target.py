@@ -89,6 +89,9 @@ class Provider(msgspec.Struct, frozen=True):
     url is ``http(s)://host[:port]/base`` or ``unix:/path.sock:/base``; key, ca, client_cert and client_key are
     secret *references* (``env:NAME``, ``file:PATH``), never secrets; proxy is an HTTP proxy that is asked to CONNECT.
     connections is the most sockets a worker opens to it.
+
+    Of clouds: project and location are parts of the address; credentials is the ``file:PATH`` of Google's, '' for the
+    usual chain; profile and role say whose of AWS; api_version is that of Azure's older paths, '' for those without.
     """
 
     name: str
@@ -101,3 +104,9 @@ class Provider(msgspec.Struct, frozen=True):
     client_cert: str = ""
     client_key: str = ""
     connections: int = 1024
+    project: str = ""
+    location: str = ""
+    credentials: str = ""
+    profile: str = ""
+    role: str = ""
+    api_version: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
 from urllib.parse import quote
 
 from msgspec import UnsetType
@@ -9,55 +10,81 @@ from msgspec import UnsetType
 from poise import __version__
 from poise.edge.http.address import address_of
 from poise.edge.snapshot import Endpoint
-from poise.edge.vendors import VENDORS, Auth, Cancel, Surface, Vendor
+from poise.edge.vendors import VENDORS, Auth, Cancel, Surface, Vendor, auth_of, surface_for
 from poise.path.fleet import Tongue
+from poise.path.signing import Signer, Signing
 from poise.target import Target
 from poise.wire.call import Dialect
-from poise.wire.dialects import CHATS, COUNTS, DIALECTS, EMBEDS, STREAM_KINDS, between, embeddings, mender
-from poise.wire.oip.dialect import in_path
+from poise.wire.dialects import (
+    BACKS,
+    CHATS,
+    COUNTS,
+    DIALECTS,
+    EMBEDDERS,
+    EMBEDS,
+    STREAM_KINDS,
+    between,
+    counts,
+    embeddings,
+    mender,
+)
+from poise.wire.oip import dialect as oip
 from poise.wire.oip.request import INFER, SURFACES
+from poise.wire.path import in_path
 from poise.wire.pins_made import made_for
 
 
-def tongues_of(target: Target, endpoint: Endpoint) -> dict[str, Tongue]:
+class _Site(NamedTuple):
+    """A target where it is: all that its tongues have in common. signer is None where a key, or nothing, is shown."""
+
+    target: Target
+    endpoint: Endpoint
+    vendor: Vendor
+    signer: Signer | None
+
+
+def tongues_of(target: Target, endpoint: Endpoint, signer: Signer | None = None) -> dict[str, Tongue]:
     """By the caller's dialect. A caller is answered in its own where the target speaks it at the same address; else the
-    target's first dialect is spoken, and translated.
+    target's first dialect is spoken, and translated. Raises KeyError where none of its dialects is ours.
     """
     vendor = VENDORS.get(target.vendor, VENDORS["openai-compatible"])
+    site = _Site(target, endpoint, vendor, signer)
     found: dict[str, Tongue] = {}
-    first = spoken_first(vendor)
+    first = surface_for(vendor, target.upstream_model, versioned=bool(endpoint.provider.api_version))
+    if first is None:
+        raise KeyError(vendor.dialect)
     if first.dialect == "oip":
-        return {"oip": _tensors(target, endpoint, vendor, first)}
-    native = {surface.dialect: surface for surface in reversed(vendor.speaks) if surface.path == first.path}
+        return {"oip": _tensors(site, first)}
+    beside = [one for one in reversed(vendor.speaks) if one.dialect in BACKS and one.path == first.path]
+    native = {BACKS[surface.dialect].same: surface for surface in beside} | {BACKS[first.dialect].same: first}
     for front in CHATS:
         surface = native.get(front, first)
-        spoken = DIALECTS[surface.dialect]
-        heads = {
-            ("chat", stream): _head(target, endpoint, vendor, surface, spoken, "chat", stream=stream)
-            for stream in (False, True)
-        }
-        same = front == surface.dialect
-        whole_kind = b"" if same else b"application/json"
-        stream_kind = b"" if same else STREAM_KINDS.get(front, b"text/event-stream")
+        back = BACKS[surface.dialect]
+        dialect = between(front, surface.dialect, vendor.manner)
+        same = front == back.same
+        kinds = (b"", b"") if same else (b"application/json", STREAM_KINDS.get(front, b"text/event-stream"))
+        paths = {("chat", stream): _path(site, surface, back.dialect, "chat", stream) for stream in (False, True)}
         found[front] = Tongue(
-            between(front, surface.dialect, vendor.manner),
-            heads,
-            whole_kind,
-            stream_kind,
+            dialect,
+            _heads(site, paths),
+            *kinds,
             mender(front, surface.dialect, vendor.manner),
-            made=made_for(front, surface.dialect),
+            made=made_for(front, back.codec.name),
             drains=vendor.cancel is Cancel.BILLS,
             chained=vendor.chained,
+            streams_as=back.streams_as,
+            splitter=back.splitter,
+            signing=_signing(site, paths),
         )
-    others: list[tuple[str, str, Dialect]] = []
-    if first.dialect in ("openai", "gemini"):
-        others += [(front, "embeddings", embeddings(front, first.dialect)) for front in EMBEDS]
-    others += [(front, surface_of(front), DIALECTS[front]) for front, chat in COUNTS.items() if chat == first.dialect]
+    others = [(name, surface_of(name), dialect) for name, dialect in counts(first.dialect).items()]
+    if first.dialect in EMBEDDERS:
+        others += [(name, "embeddings", embeddings(name, first.dialect)) for name in EMBEDS]
     for front, name, dialect in others:
         # A body with stream in it is read by the vendor, which knows no streams of these.
-        head = _head(target, endpoint, vendor, first, dialect, name, stream=False)
+        path = _path(site, first, dialect, name, stream=False)
+        paths = {(name, False): path, (name, True): path}
         kind = b"" if _as_it_came(front, first.dialect) else b"application/json"
-        found[front] = Tongue(dialect, {(name, False): head, (name, True): head}, kind, kind)
+        found[front] = Tongue(dialect, _heads(site, paths), kind, kind, signing=_signing(site, paths))
     return found
 
 
@@ -68,40 +95,51 @@ def surface_of(front: str) -> str:
 
 def _as_it_came(front: str, back: str) -> bool:
     """Whether an answer at a door beside the chats goes on without a translation: counts always, embeddings at home."""
-    return front in COUNTS or (front == "embeddings") == (back == "openai")
+    return front in COUNTS or (back != "gemini-vertex" and (front == "embeddings") == (back == "openai"))
 
 
-def spoken_first(vendor: Vendor) -> Surface:
-    """The first of a vendor's dialects that is ours too. Raises KeyError where none is."""
-    for surface in vendor.speaks:
-        if surface.dialect in DIALECTS:
-            return surface
-    raise KeyError(vendor.dialect)
-
-
-def _head(
-    target: Target, endpoint: Endpoint, vendor: Vendor, surface: Surface, dialect: Dialect, name: str, *, stream: bool
-) -> bytes:
-    host, base = address_of(endpoint.provider)
-    model = quote(target.upstream_model, safe="/@.:-_~")
-    inserted = (surface.path or "").replace("{model}", model).encode()
-    path = dialect.upstream_path(name, model, stream)
-    lines = b"".join(b"%b: %b\r\n" % (header.encode(), value.encode()) for header, value in vendor.headers)
-    query = "&".join(f"{key}={value}" for key, value in surface.query).encode()
+def _path(site: _Site, surface: Surface, dialect: Dialect, name: str, stream: bool) -> bytes:
+    """The path of one kind of call, from the host on, with its query."""
+    provider, model = site.endpoint.provider, site.target.upstream_model
+    _, base = address_of(provider)
+    blanks = {
+        "{model}": in_path(model),
+        "{project}": quote(provider.project, safe=":"),
+        "{location}": quote(provider.location, safe=""),
+        "{api_version}": quote(provider.api_version, safe=""),
+    }
+    inserted, query = surface.path or "", "&".join(f"{key}={value}" for key, value in surface.query)
+    for blank, value in blanks.items():
+        inserted, query = inserted.replace(blank, value), query.replace(blank, value)
+    path = base + inserted.encode() + dialect.upstream_path(name, model, stream)
     if query:
-        path += (b"&" if b"?" in path else b"?") + query
-    return (
-        b"POST %b%b%b HTTP/1.1\r\nhost: %b\r\nuser-agent: poise/%b\r\naccept-encoding: identity\r\n"
-        b"content-type: application/json\r\n%b%b"
-        % (base, inserted, path, host, __version__.encode(), lines, _auth(vendor.auth[0], endpoint.key))
-    )
+        path += (b"&" if b"?" in path else b"?") + query.encode()
+    return path
 
 
-def _tensors(target: Target, endpoint: Endpoint, vendor: Vendor, surface: Surface) -> Tongue:
+def _heads(site: _Site, paths: dict[tuple[str, bool], bytes]) -> dict[tuple[str, bool], bytes]:
+    host, _ = address_of(site.endpoint.provider)
+    lines = b"".join(b"%b: %b\r\n" % (header.encode(), value.encode()) for header, value in site.vendor.headers)
+    lines += _auth(auth_of(site.vendor, key=bool(site.endpoint.key)), site.endpoint.key)
+    return {
+        which: b"POST %b HTTP/1.1\r\nhost: %b\r\nuser-agent: poise/%b\r\naccept-encoding: identity\r\n"
+        b"content-type: application/json\r\n%b" % (path, host, __version__.encode(), lines)
+        for which, path in paths.items()
+    }
+
+
+def _signing(site: _Site, paths: dict[tuple[str, bool], bytes]) -> Signing | None:
+    if site.signer is None:
+        return None
+    host, _ = address_of(site.endpoint.provider)
+    return Signing(site.signer, host, paths)
+
+
+def _tensors(site: _Site, surface: Surface) -> Tongue:
     """The content type is the caller's, for it says whether binary tensors follow (``wire.oip.request.lines_of``)."""
-    spoken = DIALECTS["oip"]
-    host, base = address_of(endpoint.provider)
-    model = in_path(target.upstream_model, "" if isinstance(target.version, UnsetType) else target.version)
+    target, spoken = site.target, DIALECTS["oip"]
+    host, base = address_of(site.endpoint.provider)
+    model = oip.in_path(target.upstream_model, "" if isinstance(target.version, UnsetType) else target.version)
     heads = {
         (name, False): b"%b %b%b%b HTTP/1.1\r\nhost: %b\r\nuser-agent: poise/%b\r\naccept-encoding: identity\r\n%b"
         % (
@@ -111,7 +149,7 @@ def _tensors(target: Target, endpoint: Endpoint, vendor: Vendor, surface: Surfac
             spoken.upstream_path(name, model, stream=False),
             host,
             __version__.encode(),
-            _auth(vendor.auth[0], endpoint.key),
+            _auth(auth_of(site.vendor, key=bool(site.endpoint.key)), site.endpoint.key),
         )
         for name in SURFACES
     }

@@ -7,6 +7,7 @@ is not known stands as UNKNOWN or is left out.
 from __future__ import annotations
 
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import Final, NamedTuple
 
 from poise.wire.conversation.codec import Manner
@@ -25,12 +26,25 @@ class Surface(NamedTuple):
     """A wire format that a vendor speaks: at its url where path is None, else at path on the same host, with query.
 
     The dialect's own path (``/chat/completions``, ``/v1/messages``, ``/models/{model}:generateContent``) comes after it.
-    ``{model}`` in a path is the model's id (a deployment's name at Azure), ``{project}`` and ``{region}`` the cloud's.
+    ``{model}`` in a path is the model's id (a deployment's name at Azure), ``{project}`` and ``{location}`` the cloud's;
+    a surface with ``{api_version}`` in its query is the one for providers that say one. models are patterns of the ids it
+    is for, all where there are none.
     """
 
     dialect: str
     path: str | None = None
     query: tuple[tuple[str, str], ...] = ()
+    models: tuple[str, ...] = ()
+
+    @property
+    def versioned(self) -> bool:
+        """Whether the provider says the version."""
+        return any(value == "{api_version}" for _, value in self.query)
+
+    def serves(self, model: str, *, versioned: bool) -> bool:
+        """Whether a model of this id is asked here."""
+        fits = not self.models or any(fnmatchcase(model, pattern) for pattern in self.models)
+        return fits and versioned == self.versioned
 
 
 class Cancel(StrEnum):
@@ -61,6 +75,9 @@ class Vendor(NamedTuple):
     every call; manner is how it differs from its dialect; cancel what hanging up costs (source: OpenRouter's
     documentation of stream cancellation, which lists the vendors behind it); chained: it may be a gateway that tries again
     by itself, and is told how many attempts are left (``x-poise-attempts-left``).
+
+    Of clouds: settings are the provider's settings that it knows, needs those it cannot do without; ``{location}`` in url
+    is the place, and places are patterns of those that have another address.
     """
 
     dialect: str
@@ -72,6 +89,14 @@ class Vendor(NamedTuple):
     manner: Manner = _PLAIN
     cancel: Cancel = Cancel.UNKNOWN
     chained: bool = False
+    settings: frozenset[str] = frozenset()
+    needs: frozenset[str] = frozenset()
+    places: tuple[tuple[str, str], ...] = ()
+
+    def url_at(self, location: str) -> str:
+        """Its address at a place; '' where only the user knows it."""
+        url = next((url for pattern, url in self.places if fnmatchcase(location, pattern)), self.url)
+        return url.replace("{location}", location)
 
 
 def _own(url: str, *more: Surface, manner: Manner = _PLAIN) -> Vendor:
@@ -79,6 +104,7 @@ def _own(url: str, *more: Surface, manner: Manner = _PLAIN) -> Vendor:
     return Vendor("openai", url, auth=NOBODY, speaks=(*_CHAT, *more), manner=manner, cancel=Cancel.FREE)
 
 
+_VERTEX: Final = "/v1/projects/{project}/locations/{location}"
 _ANTHROPIC_VERSION: Final = (("anthropic-version", "2023-06-01"),)
 
 VENDORS: dict[str, Vendor] = {
@@ -179,23 +205,33 @@ VENDORS: dict[str, Vendor] = {
     ),
     "vertex": Vendor(
         "vertex",
-        "",
+        "https://{location}-aiplatform.googleapis.com",
         auth=(Auth("google"),),
         speaks=(
-            Surface("gemini", "/v1/projects/{project}/locations/{region}/publishers/google"),
-            Surface("anthropic", "/v1/projects/{project}/locations/{region}/publishers/anthropic"),
-            Surface("openai", "/v1/projects/{project}/locations/{region}/endpoints/openapi"),
+            Surface("anthropic-vertex", f"{_VERTEX}/publishers/anthropic", models=("claude-*",)),
+            Surface("openai", f"{_VERTEX}/endpoints/openapi", models=("*/*",)),  # meta/llama-...-maas and its like
+            Surface("gemini-vertex", f"{_VERTEX}/publishers/google"),
         ),
-        manner=Manner(),
+        manner=_PLAIN,
         cancel=Cancel.BILLS,
+        settings=frozenset({"project", "location", "credentials"}),
+        needs=frozenset({"project", "location"}),
+        places=(
+            ("global", "https://aiplatform.googleapis.com"),
+            ("us", "https://aiplatform.us.rep.googleapis.com"),
+            ("eu", "https://aiplatform.eu.rep.googleapis.com"),
+        ),
     ),
     "bedrock": Vendor(
         "bedrock",
-        "",
+        "https://bedrock-runtime.{location}.amazonaws.com",
         auth=(Auth("aws"), Auth("bearer")),
-        speaks=(Surface("bedrock", "/model/{model}"), Surface("openai", "/openai/v1")),
+        speaks=(Surface("bedrock"), Surface("openai", "/openai/v1")),
         manner=Manner(),
         cancel=Cancel.BILLS,
+        settings=frozenset({"location", "profile", "role"}),
+        needs=frozenset({"location"}),
+        places=(("cn-*", "https://bedrock-runtime.{location}.amazonaws.com.cn"),),
     ),
     "azure": Vendor(
         "azure",
@@ -205,11 +241,12 @@ VENDORS: dict[str, Vendor] = {
         speaks=(
             Surface("openai", "/openai/v1"),
             Surface("responses", "/openai/v1"),
-            Surface("openai", "/openai/deployments/{model}", (("api-version", "2024-10-21"),)),
+            Surface("openai", "/openai/deployments/{model}", (("api-version", "{api_version}"),)),
             Surface("openai", "/models", (("api-version", "2024-05-01-preview"),)),  # models of other makers
         ),
         manner=_NEWER,
         cancel=Cancel.STOPS,
+        settings=frozenset({"api_version"}),
     ),
     "cohere": Vendor(
         "cohere",
@@ -223,13 +260,26 @@ VENDORS: dict[str, Vendor] = {
     "open-inference": Vendor("oip", "", auth=NOBODY, speaks=(Surface("oip"),), manner=Manner(), cancel=Cancel.FREE),
 }
 
-# The wire formats that are spoken to targets (``poise.wire.dialects``).
-SPOKEN: Final = ("openai", "responses", "anthropic", "gemini", "oip")
+# The wire formats that are spoken to targets (``poise.wire.dialects.BACKS``).
+SPOKEN: Final = ("openai", "responses", "anthropic", "gemini", "anthropic-vertex", "gemini-vertex", "bedrock", "oip")
+SETTINGS: Final = ("project", "location", "credentials", "profile", "role", "api_version")  # of clouds
+CLOUDS: Final = ("google", "aws", "azure")  # kinds of auth that are looked for where each cloud's clients look
 
 
-def spoken(vendor: str) -> str:
-    """The first of a vendor's wire formats that is spoken here; '' where none is, or its credentials are not found yet."""
-    row = VENDORS[vendor]
-    if row.auth[0].kind in ("google", "aws"):
-        return ""
-    return next((surface.dialect for surface in row.speaks if surface.dialect in SPOKEN), "")
+def surface_for(vendor: Vendor, model: str, *, versioned: bool = False) -> Surface | None:
+    """The first of a vendor's wire formats that is spoken here, and that it has for this model; None where none is."""
+    of = (surface for surface in vendor.speaks if surface.dialect in SPOKEN)
+    return next((surface for surface in of if surface.serves(model, versioned=versioned)), None)
+
+
+def spoken(vendor: str, model: str = "", *, versioned: bool = False) -> str:
+    """The name of that wire format; '' where there is none."""
+    surface = surface_for(VENDORS[vendor], model, versioned=versioned)
+    return surface.dialect if surface is not None else ""
+
+
+def auth_of(vendor: Vendor, *, key: bool) -> Auth:
+    """How a provider of this vendor shows who it is: by its key where it has one, else by its cloud's credentials."""
+    if key:
+        return next((auth for auth in vendor.auth if auth.kind in ("bearer", "header")), BEARER[0])
+    return next((auth for auth in vendor.auth if auth.kind in CLOUDS), NOBODY[0])

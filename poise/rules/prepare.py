@@ -13,8 +13,13 @@ from poise.policy import Candidate, Policy
 from poise.request import Facts
 
 NO_BOUND: Final = 1 << 60  # beyond any count, and still a machine's number to compiled code
-_COUNTS: Final[dict[str, tuple[str, ...]]] = {"anthropic": ("count_tokens",), "gemini": ("countTokens",)}
-_EMBEDS: Final = ("openai", "gemini")
+_COUNTS: Final[dict[str, tuple[str, ...]]] = {
+    "anthropic": ("count_tokens",),
+    "anthropic-vertex": ("count_tokens",),
+    "gemini": ("countTokens",),
+    "gemini-vertex": ("countTokens",),
+}
+_EMBEDS: Final = ("openai", "gemini", "gemini-vertex")
 _TENSORS: Final = frozenset({"infer", "metadata"})  # of the Open Inference Protocol, and nothing else goes there
 _FACT: Final = re.compile(r"\bfacts\.([a-z_]+)")
 

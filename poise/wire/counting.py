@@ -16,6 +16,7 @@ from poise.wire.anthropic import count as anthropic_count
 from poise.wire.body import encode
 from poise.wire.call import Answer, Call, Dialect, StreamReader
 from poise.wire.gemini import count as gemini_count
+from poise.wire.path import in_path
 
 ANTHROPIC: Final = "count_tokens"  # the names of surfaces: each vendor's own
 GEMINI: Final = "countTokens"
@@ -45,7 +46,7 @@ class Counting:
     def upstream_path(self, surface: str, model: str, stream: bool) -> bytes:
         if surface == ANTHROPIC:
             return b"/v1/messages/count_tokens"
-        return f"/models/{model}:countTokens".encode("ascii", "backslashreplace")
+        return f"/models/{in_path(model)}:countTokens".encode()
 
     def upstream_body(self, call: Call, target: Target) -> bytes:
         inner = call.fields.get("generateContentRequest")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -11,6 +11,9 @@ from poise.errors import Error
 from poise.wire import failures
 from poise.wire.anthropic import failure as anthropic_failure
 from poise.wire.anthropic.codec import Anthropic
+from poise.wire.bedrock import codec as bedrock
+from poise.wire.bedrock import failure as bedrock_failure
+from poise.wire.bedrock import frames
 from poise.wire.call import Call, Dialect, StreamReader
 from poise.wire.conversation.ask import Ask
 from poise.wire.conversation.codec import Codec, EventWriter, Manner
@@ -19,15 +22,18 @@ from poise.wire.counting import Counting
 from poise.wire.embed import BATCH, SINGLE, Embeddings
 from poise.wire.gemini import failure as gemini_failure
 from poise.wire.gemini.codec import Gemini
+from poise.wire.hosted import VERTEX_CLAUDE, Hosted, VertexCounting, VertexEmbeddings, claude_path
 from poise.wire.interpret import Arrayed
 from poise.wire.mend.mender import Mender
 from poise.wire.oip.dialect import OpenInference
 from poise.wire.openai import OpenAI
 from poise.wire.openai import failure as openai_failure
 from poise.wire.openai.codec import OpenAIChat
+from poise.wire.path import in_path
 from poise.wire.responses.codec import Responses
-from poise.wire.skim import ANTHROPIC, GEMINI, RESPONSES
+from poise.wire.skim import ANTHROPIC, BEDROCK, GEMINI, RESPONSES
 from poise.wire.spoken import Errors, Interpreter, Spoken
+from poise.wire.sse import Splitter
 
 
 class _GeminiArray(Gemini):
@@ -70,17 +76,20 @@ def _array_event(error: Error, decision: str) -> bytes:
     return b",\r\n" + gemini_failure.error_body(error, decision) + b"]"
 
 
+_ANTHROPIC_ERRORS: Final = Errors(anthropic_failure.read, anthropic_failure.error_body, anthropic_failure.error_event)
 _GEMINI_ERRORS: Final = Errors(gemini_failure.read, gemini_failure.error_body, gemini_failure.error_event)
 
 
 def _gemini_path(model: str, stream: bool) -> bytes:
     method = "streamGenerateContent?alt=sse" if stream else "generateContent"
-    return f"/models/{model}:{method}".encode("ascii", "backslashreplace")
+    return f"/models/{in_path(model)}:{method}".encode()
 
 
 def embeddings(name: str, back: str) -> Dialect:
-    """Embeddings for a caller at the door of this name, at a target of back."""
+    """Embeddings for a caller at the door of this name, at a target of back (one of EMBEDDERS)."""
     front = DIALECTS["openai" if name == "embeddings" else "gemini"]
+    if back == "gemini-vertex":
+        return VertexEmbeddings(name, front, DIALECTS["gemini"])
     if front.name == back == "openai":
         return OpenAI(failures.classify, name)
     return Embeddings(name, front, DIALECTS[back])
@@ -104,7 +113,7 @@ DIALECTS: Final[dict[str, Dialect]] = {
     "anthropic": Spoken(
         CODECS["anthropic"],
         ANTHROPIC,
-        Errors(anthropic_failure.read, anthropic_failure.error_body, anthropic_failure.error_event),
+        _ANTHROPIC_ERRORS,
         _always(b"/v1/messages"),
     ),
     "gemini": Spoken(CODECS["gemini"], GEMINI, _GEMINI_ERRORS, _gemini_path),
@@ -123,13 +132,64 @@ DIALECTS.update({name: Counting(name, DIALECTS[chat]) for name, chat in COUNTS.i
 STREAM_KINDS: Final = {"gemini-array": b"application/json"}
 
 
+class Back(NamedTuple):
+    """A dialect as a target speaks it. same is the caller's dialect whose bytes can go on as they came, '' where there is
+    none; streams_as is how the content type of its streams begins, splitter what cuts them; manner is its own, where a
+    vendor's row has none for it.
+    """
+
+    dialect: Dialect
+    codec: Codec
+    same: str
+    streams_as: bytes = b"text/event-stream"
+    splitter: Callable[[], Splitter] = Splitter
+    manner: Manner | None = None
+
+
+BACKS: Final[dict[str, Back]] = {
+    **{name: Back(DIALECTS[name], codec, name) for name, codec in CODECS.items()},
+    "gemini-vertex": Back(DIALECTS["gemini"], CODECS["gemini"], "gemini", manner=Manner()),
+    "anthropic-vertex": Back(
+        Hosted(CODECS["anthropic"], ANTHROPIC, _ANTHROPIC_ERRORS, claude_path, VERTEX_CLAUDE),
+        CODECS["anthropic"],
+        "anthropic",
+        manner=VERTEX_CLAUDE,
+    ),
+    "bedrock": Back(
+        Spoken(
+            bedrock.CODEC,
+            BEDROCK,
+            Errors(bedrock_failure.read, bedrock_failure.error_body, bedrock_failure.error_event),
+            bedrock.path_of,
+        ),
+        bedrock.CODEC,
+        "",
+        b"application/vnd.amazon.eventstream",
+        frames.Splitter,
+    ),
+}
+EMBEDDERS: Final = ("openai", "gemini", "gemini-vertex")
+
+
 def mender(front: str, back: str, manner: Manner) -> Mender:
     """What repairs a broken stream for a caller of front at a target of back."""
-    return Mender(CODECS[front], CODECS[back], manner)
+    row = BACKS[back]
+    return Mender(CODECS[front], row.codec, row.manner or manner)
 
 
 def between(front: str, back: str, manner: Manner) -> Dialect:
     """What a caller of front speaks with a target of back. One and the same: bytes go on as they came."""
-    if front == back or (front, back) == ("gemini-array", "gemini"):
+    target = BACKS[back]
+    if front == target.same:
+        return target.dialect
+    if (front, target.same) == ("gemini-array", "gemini"):
         return DIALECTS[front]
-    return Interpreter(DIALECTS[front], CODECS[front], DIALECTS[back], CODECS[back], manner)
+    return Interpreter(DIALECTS[front], CODECS[front], target.dialect, target.codec, target.manner or manner)
+
+
+def counts(back: str) -> dict[str, Dialect]:
+    """The doors for counts that a target of back serves."""
+    of = COUNTS.items()
+    if back.endswith("-vertex"):
+        return {name: VertexCounting(name, DIALECTS[chat]) for name, chat in of if BACKS[back].same == chat}
+    return {name: DIALECTS[name] for name, chat in of if chat == back}

@@ -19,6 +19,7 @@ from poise.wire.body import encode, fields_of
 from poise.wire.call import Answer, Call, Dialect, StreamReader
 from poise.wire.conversation.lost import Lost
 from poise.wire.openai.answer import read_usage
+from poise.wire.path import in_path
 
 Obj = dict[str, Any]
 SINGLE: Final = "gemini-embed"
@@ -150,7 +151,7 @@ class Embeddings:
         if not self._to_gemini:
             return self._back.upstream_path(surface, model, stream)
         method = "embedContent" if self.name == SINGLE else "batchEmbedContents"
-        return f"/models/{model}:{method}".encode("ascii", "backslashreplace")
+        return f"/models/{in_path(model)}:{method}".encode()
 
     def upstream_body(self, call: Call, target: Target) -> bytes:
         body: Obj = _decode(encode(call.fields))
@@ -164,6 +165,8 @@ class Embeddings:
 
     def read_answer(self, call: Call, body: bytes) -> Answer:
         found = read_answer_gemini(body) if self._to_gemini else read_answer_openai(body)
+        if not found.vectors:
+            raise AttemptFailed(Failure.MALFORMED, "200 without embeddings", status=200)
         usage = Usage(found.tokens, 0) if found.tokens else None
         if self._same:
             return Answer("", usage)

@@ -53,6 +53,14 @@ GEMINI: Final = Shape(
     form="generationConfig",
     in_path=True,
 )
+BEDROCK: Final = Shape(
+    content=("messages",),
+    limit="inferenceConfig.maxTokens",
+    user="",
+    media={b'"image"': "image", b'"document"': "file", b'"video"': "video"},
+    form="outputConfig",
+    in_path=True,
+)
 
 _INLINE = re.compile(rb'"(?:data:[^"]{256,}|[A-Za-z0-9+/=_-]{1024,})"')
 

@@ -104,11 +104,15 @@ def test_vendors_of_other_dialects_are_not_yet(tmp_path: Path, vendor: str) -> N
     assert ["providers.b.vendor"] == [p.path for p in problems_of(tmp_path, text)]
 
 
+PLACES = {"vertex": "europe-west4", "bedrock": "eu-central-1"}  # good names of projects, too
+
+
 @pytest.mark.parametrize("vendor", [name for name in VENDORS if spoken(name)])
 def test_vendors_of_spoken_dialects_are_served(tmp_path: Path, vendor: str) -> None:
-    """Each needs no more than its name, and a key where it asks for one and an address where it has none."""
+    """Each needs no more than its name, and a key where it asks for one and an address where it has none; a cloud's place."""
     known = VENDORS[vendor]
     extra = (f", key: env:{known.variable}" if known.variable else "") + ("" if known.url else ", url: 'http://h:1/v1'")
+    extra += "".join(f", {name}: {PLACES[vendor]}" for name in known.needs)
 
     assert () == problems_of(tmp_path, MINIMAL + f"  b: {{vendor: {vendor}, models: [n]{extra}}}\n")
 

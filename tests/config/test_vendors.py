@@ -9,7 +9,7 @@ import pytest
 
 from poise.edge.config.not_yet import row_for
 from poise.edge.vendors import VENDORS, Cancel, Vendor, spoken
-from poise.wire.dialects import DIALECTS
+from poise.wire.dialects import BACKS, DIALECTS
 
 # The vendors that Poise says it speaks to.
 PROMISED = """
@@ -33,8 +33,8 @@ def test_a_row_says_where_and_who(name: str, row: Vendor) -> None:
     assert all(bool(a.name) == (a.kind in {"header", "query"}) for a in row.auth)
     assert row.speaks
     if row_for(("providers", name, "vendor"), name) is None:
-        assert spoken(name) in DIALECTS, "what is served speaks one of ours"
-        assert row.auth[0].kind in {"bearer", "none", "header"}
+        assert spoken(name) in BACKS.keys() | DIALECTS.keys(), "what is served speaks one of ours"
+        assert row.auth[0].kind in {"bearer", "none", "header", "google", "aws"}
 
 
 @pytest.mark.parametrize(("name", "row"), ROWS, ids=IDS)
@@ -43,7 +43,7 @@ def test_paths_are_paths(name: str, row: Vendor) -> None:
     for surface in row.speaks:
         path = surface.path or ""
         assert not path or (path.startswith("/") and not path.endswith("/"))
-        assert set(re.findall(r"\{(\w+)\}", path)) <= {"model", "project", "region"}
+        assert set(re.findall(r"\{(\w+)\}", path)) <= {"model", "project", "location"}
     assert len(set(row.speaks)) == len(row.speaks)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from poise.edge.tongues import spoken_first
-from poise.edge.vendors import VENDORS, spoken
+from poise.edge.vendors import VENDORS, surface_for
 
 # What an endpoint's name ends with, and the dialect that it is; EMBEDS and COUNTS are beside a chat dialect.
 DIALECTS: Final = {
@@ -83,7 +82,7 @@ def why_not(endpoint: str) -> str:
 def _speaks(vendor: str, chat: str) -> bool:
     """Whether a vendor's targets are reached in this dialect without a translation."""
     row = VENDORS.get(vendor)
-    if row is None or not spoken(vendor):
+    first = surface_for(row, "") if row is not None else None
+    if row is None or first is None:
         return False
-    first = spoken_first(row)
     return any(surface.dialect == chat and surface.path == first.path for surface in row.speaks)

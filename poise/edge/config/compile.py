@@ -9,11 +9,13 @@ from pathlib import Path
 
 import msgspec
 
+from poise.edge.config import clouds
 from poise.edge.config.address import Secret
 from poise.edge.config.problem import Findings, Place
 from poise.edge.config.resolve import OPEN, KeyRule, Resolved
 from poise.edge.config.tree import find
 from poise.edge.snapshot import Endpoint, Grant, Snapshot, hash_secret
+from poise.edge.vendors import VENDORS
 
 MAX_SECRET_BYTES = 16 * 1024
 
@@ -101,7 +103,25 @@ class _Secrets:
         if link.proxy is not None:
             proxy = self._value(link.proxy, "providers", name, "proxy")
             provider = msgspec.structs.replace(provider, proxy=proxy)
+        if "project" in VENDORS[provider.vendor].needs and not provider.project and provider.credentials:
+            provider = msgspec.structs.replace(provider, project=self._project(provider.credentials, name))
         return Endpoint(provider, self._value(link.key, "providers", name, "key") if link.key else "")
+
+    def _project(self, credentials: str, name: str) -> str:
+        """The project that a provider's credentials name, or '' with the reason told."""
+        try:
+            project = clouds.project_in(credentials.removeprefix("file:"))
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            self._told(credentials, f"cannot be read: {reason}", "look at the path, or say project", name)
+            return ""
+        if not project:
+            self._told(credentials, "names no project", "say project: my-project", name)
+        return project
+
+    def _told(self, credentials: str, text: str, hint: str, name: str) -> None:
+        place = find(self._resolved.root, "providers", name, "credentials").place
+        self._findings.error(place, f"providers.{name}.credentials", credentials, text, hint)
 
     def keys(self, salt: bytes) -> dict[bytes, str]:
         found: dict[bytes, str] = {}

@@ -23,8 +23,6 @@ NOT_YET: tuple[NotYet, ...] = (
     NotYet("data", "postgresql://*", "the Postgres store"),
     NotYet("observe", "*", "export of traces and metrics"),
     NotYet("models.*", "*", "a model that Poise itself runs"),
-    NotYet("providers.*.vendor", "vertex", "the Vertex AI dialects"),
-    NotYet("providers.*.vendor", "bedrock", "the Bedrock dialect"),
     NotYet("providers.*.vendor", "watsonx", "the watsonx dialect"),
     NotYet("{profiles,workflows}.*.postures.*", "*", "a posture"),
     NotYet("{profiles,workflows}.*.cache", "*", "a cache of answers"),

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import msgspec
 
 from poise.edge.config.address import ADDRESS, ADMIN, DATA, PATH, PROXY, SECRET, URL, Secret
+from poise.edge.config.clouds import API_VERSION, PROFILE, PROJECT, ROLE
 from poise.edge.config.leaf import (
     BOOL,
     GLOB,
@@ -116,6 +117,18 @@ class ProviderShape(msgspec.Struct, frozen=True):
     client_cert: Annotated[str, PATH, "the file of a client certificate to show"] = ""
     client_key: Annotated[str, PATH, "the file of its key"] = ""
     connections: Annotated[int, whole(1, 65_536), "most sockets a worker opens to it"] = 1024
+    project: Annotated[str, PROJECT, "vertex: the project; the one its credentials name where not said"] = ""
+    location: Annotated[
+        str, PLAIN_NAME, "vertex, bedrock: the cloud's own name of the place; region where not said"
+    ] = ""
+    credentials: Annotated[
+        str, PATH, "vertex: a file of credentials, file:PATH; from where every Google client looks where not said"
+    ] = ""
+    profile: Annotated[str, PROFILE, "bedrock: a profile of ~/.aws/config; the usual one where not said"] = ""
+    role: Annotated[str, ROLE, "bedrock: a role to take on with the credentials that were found"] = ""
+    api_version: Annotated[
+        str, API_VERSION, "azure: the version of the deployments' paths; the /openai/v1 paths where not said"
+    ] = ""
 
 
 class HostedShape(msgspec.Struct, frozen=True):

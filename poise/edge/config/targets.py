@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from poise.edge import catalog
+from poise.edge.config import clouds
 from poise.edge.config.address import Secret, is_loopback
 from poise.edge.config.load import Loaded
 from poise.edge.config.node import Node, Scalar
@@ -71,7 +72,8 @@ def _unknown(loaded: Loaded, provider: str, names: list[str], findings: Findings
 
 def _link(loaded: Loaded, name: str, shape: ProviderShape, findings: Findings) -> Link:
     vendor = VENDORS[shape.vendor]
-    url = shape.url or vendor.url
+    location = clouds.location_of(vendor, shape.location, shape.region)
+    url = shape.url or vendor.url_at(location)
 
     def error(field: str, text: str, hint: str, value: str = "") -> None:
         node = find(loaded.root, "providers", name, field)
@@ -86,13 +88,19 @@ def _link(loaded: Loaded, name: str, shape: ProviderShape, findings: Findings) -
         error("url", "ends with /v2, which is said after it", "leave /v2 out", url)
     if vendor.variable and not there & {"key", "url"} and spoken(shape.vendor):
         error("key", f"is missing: {shape.vendor} asks for one", f"add key: env:{vendor.variable}")
+    clouds.check(shape.vendor, {field: str(getattr(shape, field, "")) for field in there}, error)
+    if odd := clouds.is_no_place(shape.vendor, location):
+        field = "location" if shape.location else "region"
+        findings.warning(find(loaded.root, "providers", name, field).place, f"providers.{name}.{field}", location, odd)
     if bool(shape.client_cert) != bool(shape.client_key):
         has, lacking = ("client_cert", "client_key") if shape.client_cert else ("client_key", "client_cert")
         error(has, f"is of no use without {lacking}", f"add {lacking}: PATH")
-    if shape.key and url.startswith("http://") and not _on_loopback(url):
+    if clouds.shows_credentials(vendor, key=bool(shape.key)) and url.startswith("http://") and not _on_loopback(url):
         node = find(loaded.root, "providers", name, "url")
-        hint = "use https://, or leave the key out"
-        findings.warning(node.place, f"providers.{name}.url", url, "the key goes there unencrypted", hint)
+        hint, what = (
+            ("use https://, or leave the key out", "the key") if shape.key else ("use https://", "what is shown")
+        )
+        findings.warning(node.place, f"providers.{name}.url", url, f"{what} goes there unencrypted", hint)
     provider = Provider(
         name=name,
         vendor=shape.vendor,
@@ -104,6 +112,12 @@ def _link(loaded: Loaded, name: str, shape: ProviderShape, findings: Findings) -
         client_cert=_reference(shape.client_cert),
         client_key=_reference(shape.client_key),
         connections=shape.connections,
+        project=shape.project,
+        location=location,
+        credentials=_reference(shape.credentials),
+        profile=shape.profile,
+        role=shape.role,
+        api_version=shape.api_version,
     )
     return Link(provider, shape.key, shape.proxy)
 
@@ -129,14 +143,15 @@ def _target(provider: str, shape: ProviderShape, model: ModelShape) -> Target:
     known = entry.at(shape.vendor) if entry else ModelShape(name=model.name)
     prior = model.prior or known.prior or PriorShape()
     patience = model.patience or known.patience or PatienceShape()
+    upstream = model.id or (entry.id_at(shape.vendor, model.name) if entry else None) or model.name
     return Target(
         id=f"{model.name}@{provider}",
         model=model.name,
         provider=provider,
         vendor=shape.vendor,
         region=shape.region,
-        upstream_model=model.id or (entry.id_at(shape.vendor, model.name) if entry else None) or model.name,
-        dialect=spoken(shape.vendor) or VENDORS[shape.vendor].dialect,
+        upstream_model=upstream,
+        dialect=spoken(shape.vendor, upstream, versioned=bool(shape.api_version)) or VENDORS[shape.vendor].dialect,
         can=capabilities_of(model, known),
         price=price_of(model.price or PriceShape(), known.price or PriceShape()),
         prior=Prior(prior.first_token, prior.total),

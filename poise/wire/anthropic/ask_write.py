@@ -35,7 +35,7 @@ def node_of(ask: Ask, lost: Lost, manner: Manner) -> _Node:
     for name in manner.lacks:
         if name in out:
             del out[name]
-            if name != "model":  # the path says it there
+            if name not in {"model", "stream"}:  # the path says them there
                 lost.add(name, "is not taken there")
     for name, value in manner.adds.items():
         out.setdefault(name, value)

@@ -196,11 +196,12 @@ def test_models_that_decide_by_themselves_are_told_the_effort() -> None:
 
 
 def test_a_servers_manner_is_followed() -> None:
-    manner = Manner(lacks=frozenset({"model", "top_k"}), adds={"anthropic_version": "vertex-2023-10-16"})
-    body, lost = sent(chat(HI, top_k=3), manner)
+    """What the path says in the body's place is not lost."""
+    manner = Manner(lacks=frozenset({"model", "stream", "top_k"}), adds={"anthropic_version": "vertex-2023-10-16"})
+    body, lost = sent(chat(HI, top_k=3, stream=True), manner)
 
     assert ("vertex-2023-10-16", ["top_k"]) == (body["anthropic_version"], lost)
-    assert body.keys() & {"model", "top_k"} == set()
+    assert body.keys() & {"model", "stream", "top_k"} == set()
 
 
 def test_a_schema_and_tools_are_said_in_full() -> None:
