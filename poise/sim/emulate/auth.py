@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from poise.sim.emulate import aws_signature
 from poise.sim.emulate.asked import Refused
 from poise.sim.emulate.message import Request
 
@@ -9,8 +10,13 @@ WRONG = ("invalid", "wrong")  # a key with one of these in it is refused
 FORBIDDEN = "forbidden"  # a key with this in it is known, and may do nothing
 
 
-def check(request: Request, kinds: tuple[str, ...]) -> None:
-    """Raise Refused: key_missing, key_wrong or forbidden. kinds: ``bearer``, ``none``, ``?name`` in the query, else headers."""
+def check(request: Request, kinds: tuple[str, ...], now_s: int) -> None:
+    """Raise Refused: key_missing, key_wrong or forbidden. kinds: ``bearer``, ``none``, ``sigv4``, ``?name`` in the query,
+    else headers.
+    """
+    if "sigv4" in kinds and not _key(request, "bearer"):
+        aws_signature.check(request, now_s)
+        return
     key = next((found for kind in kinds if (found := _key(request, kind))), "")
     if not key:
         if "none" in kinds:

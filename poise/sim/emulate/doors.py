@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import Final, Literal, NamedTuple
 
-from poise.sim.emulate import surfaces_anthropic, surfaces_gemini, surfaces_oip, surfaces_openai
+from poise.sim.emulate import surfaces_anthropic, surfaces_bedrock, surfaces_gemini, surfaces_oip, surfaces_openai
 from poise.sim.emulate.asked import Refused
 from poise.sim.emulate.chat_style import STYLES
 from poise.sim.emulate.message import Request
 from poise.sim.emulate.surface import Surface
 
-Family = Literal["openai", "anthropic", "gemini", "oip"]
+Family = Literal["openai", "anthropic", "gemini", "bedrock", "oip"]
 
 
 class Door(NamedTuple):
@@ -140,6 +140,8 @@ VENDORS: Final[dict[str, Vendor]] = {
                 rf"{_VERTEX}/publishers/google",
                 *("generateContent", "streamGenerateContent", "countTokens", "embedContent", "predict"),
             ),
+            Door("POST", re.compile(rf"{_VERTEX}/publishers/anthropic/models/count-tokens:rawPredict"), "count_tokens",
+                 surfaces_anthropic.raw_count, "anthropic"),
             Door("POST", re.compile(rf"{_VERTEX}/publishers/anthropic/models/(?P<model>[^/:]+):(?:streamR|r)awPredict"),
                  "messages", surfaces_anthropic.raw_predict, "anthropic"),
         ),
@@ -148,6 +150,16 @@ VENDORS: Final[dict[str, Vendor]] = {
     ),
     "oip": _tensors("oip"),
     "mlserver": _tensors("mlserver"),
+    "bedrock": Vendor(
+        "bedrock",
+        (
+            Door("POST", re.compile(r"/model/(?P<model>.+)/converse"), "converse", surfaces_bedrock.converse, "bedrock"),
+            Door("POST", re.compile(r"/model/(?P<model>.+)/converse-stream"), "converse-stream", surfaces_bedrock.converse_stream,
+                 "bedrock"),
+        ),
+        ("sigv4", "bearer"),
+        "bedrock",
+    ),
 }  # fmt: skip
 
 

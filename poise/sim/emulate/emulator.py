@@ -14,6 +14,8 @@ from poise.clock import Clock
 from poise.sim.connection import UpstreamConnection
 from poise.sim.emulate import (
     auth,
+    converse_read,
+    converse_write,
     gemini_read,
     gemini_write,
     messages_read,
@@ -95,7 +97,7 @@ class Emulator(Upstream):
         try:
             door, model = find(self._vendor, request)
             family, seen.surface = door.family, door.name
-            auth.check(request, self._vendor.auth)
+            auth.check(request, self._vendor.auth, now_s)
             return door.surface(request, Here(self.name, model, now_s, seen))
         except Refused as refused:
             return self._refuse(family, refused, request)
@@ -109,6 +111,8 @@ class Emulator(Upstream):
             return messages_write.refuse(refused)
         if family == "oip":
             return surfaces_oip.refuse(self.name, refused)
+        if family == "bedrock":
+            return converse_write.refuse(refused)
         streams = request.query.get("alt") == "sse"
         return gemini_write.refuse(refused, vertex=self.name == "vertex", streams=streams)
 
@@ -117,6 +121,8 @@ class Emulator(Upstream):
             return openai_errors.wrong_field(self.name, wrong)
         if family == "anthropic":
             return messages_write.refuse(Refused("invalid", messages_read.words_of(wrong)))
+        if family == "bedrock":
+            return converse_write.refuse(Refused("invalid", converse_read.words_of(wrong)))
         text, place = gemini_read.words_of(wrong)
         return self._refuse(family, Refused("invalid", text, field=place), request)
 

@@ -22,13 +22,17 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What came in; path without its query, decoded, with one slash in front; header names in lower case."""
+    """What came in; path without its query, decoded, with one slash in front; header names in lower case.
+
+    target is path and query as they were sent.
+    """
 
     method: str
     path: str
     query: dict[str, str]
     headers: dict[str, str]
     body: bytes
+    target: str = ""
 
     @property
     def json(self) -> Any:  # noqa: ANN401 - any JSON value
@@ -84,7 +88,7 @@ def read_request(head: bytes, body: bytes) -> Request:
     path, _, query = target.partition("?")
     path = unquote("/" + path.lstrip("/"))
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:] if line)}
-    return Request(method, path, dict(parse_qsl(query, keep_blank_values=True)), headers, body)
+    return Request(method, path, dict(parse_qsl(query, keep_blank_values=True)), headers, body, target)
 
 
 def line_of(number: int, vendor: str, request: Request) -> Seen:

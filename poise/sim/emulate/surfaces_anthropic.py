@@ -23,6 +23,15 @@ def raw_predict(request: Request, here: Here) -> Answered:
     return _answer(request, here)
 
 
+def raw_count(request: Request, here: Here) -> Answered:
+    """Vertex's count: a rawPredict of the model ``count-tokens``; the body names the one that is meant."""
+    body = body_of(request)
+    look(body, "anthropic_version", "string", need=True)
+    asked = messages_read.read(body, counting=True)
+    decide(asked, here)
+    return whole({"input_tokens": asked.words})
+
+
 def count_tokens(request: Request, here: Here) -> Answered:
     """``/v1/messages/count_tokens``"""
     messages_read.check_headers(request)
