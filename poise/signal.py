@@ -49,6 +49,20 @@ class Board(msgspec.Struct, frozen=True, array_like=True):
     others: dict[int, tuple[int, ...]] = {}
 
 
+class CredentialSignals(msgspec.Struct, frozen=True, array_like=True):
+    """Where a worker stands with one provider's cloud credentials; no secrets.
+
+    source is google, aws or azure; expires_us is a wall time, 0: never, -1: there are none; trouble says why the last
+    fetch failed, '' where it did not, failures how many have in a row.
+    """
+
+    provider: str
+    source: str
+    expires_us: int = -1
+    trouble: str = ""
+    failures: int = 0
+
+
 class WorkerSignals(msgspec.Struct, frozen=True, array_like=True):
     """What a worker tells control every tick: its view of each target and its own condition.
 
@@ -63,3 +77,4 @@ class WorkerSignals(msgspec.Struct, frozen=True, array_like=True):
     signals: tuple[TargetSignals, ...]
     counts: dict[str, int]
     stages_us: dict[str, int]
+    credentials: tuple[CredentialSignals, ...] = ()

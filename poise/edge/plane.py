@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from poise.clock import Clock, Timer
+from poise.edge.clouds.identities import Identities
 from poise.edge.front import Front
 from poise.edge.http.dial import dialer_for
 from poise.edge.http.pool import UpstreamPool
@@ -41,6 +42,7 @@ class Plane:
         self._index = index
         self._clock = clock
         self._resolver = SystemResolver(clock)
+        self._identities = Identities(clock)
         self._endpoints: dict[str, Endpoint] = {}
         self._pools: dict[str, UpstreamPool] = {}
         self._retired: list[UpstreamPool] = []
@@ -59,7 +61,9 @@ class Plane:
     # -- life --------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Start the ticker."""
+        """Ask for credentials, and wait a little for them; start the ticker."""
+        self._identities.start()
+        await self._identities.first()
         self._due_us = self._clock.now_us()
         self._tick()
 
@@ -96,7 +100,7 @@ class Plane:
             await self._pause()
 
     async def close(self) -> None:
-        """Let go of sockets, ticker and journal."""
+        """Let go of sockets, ticker, credentials and journal."""
         if self._timer is not None:
             self._timer.cancel()
         self._server.stop_listening()
@@ -104,6 +108,7 @@ class Plane:
             connection.close()
         for pool in (*self._pools.values(), *self._retired):
             pool.close()
+        await self._identities.close()
         self._recorder.close()
 
     # -- signals ---------------------------------------------------------------------------------------------------
@@ -131,12 +136,14 @@ class Plane:
             tuple(TargetSignals(name, lane.own(now_us)) for name, lane in self._lanes.items()),
             counts,
             dict(self._path.decide.stages_us),
+            self._identities.signals(),
         )
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _load(self, snapshot: Snapshot) -> dict[str, Route]:
         """Routes of a snapshot. Lanes and pools of what did not change are kept, with all they have learnt."""
+        self._identities.keep(snapshot.endpoints)
         pools = dict(self._pools)
         for name, endpoint in snapshot.endpoints.items():
             if self._endpoints.get(name) != endpoint:
@@ -171,7 +178,13 @@ class Plane:
         pool = pools[target.provider]
         if old is not None and old.target == target and old.pool is pool:
             return old
-        return Lane(target, pool, tongues_of(target, endpoint), endpoint.key, self._clock)
+        return Lane(
+            target,
+            pool,
+            tongues_of(target, endpoint, self._identities.signer(target.provider)),
+            endpoint.key,
+            self._clock,
+        )
 
     def _tick(self) -> None:
         now_us = self._clock.now_us()

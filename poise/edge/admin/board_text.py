@@ -28,8 +28,23 @@ def show(told: Json, *, clear: bool = False) -> None:
     lost = {name: store[name] for name in ("crashed", "detail", "records", "cut") if store[name]}
     if lost:
         console.print("not as it should be: " + ", ".join(f"{name} {n}" for name, n in lost.items()), markup=False)
+    for row in told["credentials"]:
+        if row["failures"] or not row["there"]:
+            console.print(_credentials(row), markup=False)
     console.print(_workflows(told))
     console.print(_targets(told))
+
+
+def _credentials(row: Json) -> str:
+    """A cloud's credentials that are missing, or cannot be renewed."""
+    if not row["there"]:
+        how = "there are none"
+    elif row["holds_for_us"] is None:
+        how = "no new ones, the last do not expire"
+    else:
+        how = f"no new ones, the last hold for {duration(row['holds_for_us'])}"
+    because = f" ({row['failures']} tries failed: {safe(row['because'])})" if row["failures"] else ""
+    return f"credentials of {safe(row['provider'])} from {safe(row['source'])}: {how}{because}"
 
 
 def _workflows(told: Json) -> Table:

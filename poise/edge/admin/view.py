@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from poise.edge.admin.condition import WINDOW_S, Condition, Totals, success
-from poise.signal import Measure, Reading
+from poise.signal import CredentialSignals, Measure, Reading
 
 Json = dict[str, Any]
 
@@ -95,6 +95,7 @@ def status(condition: Condition, now_us: int) -> Json:
             {"worker": view.worker, "pid": view.pid, "lag_us": view.lag_us, "counts": view.counts}
             for view in sorted(condition.views, key=lambda view: view.worker)
         ],
+        "credentials": credentials(condition, now_us),
         "store": {
             "up": report is not None and report.up,
             "because": report.because if report else "starting",
@@ -105,6 +106,31 @@ def status(condition: Condition, now_us: int) -> Json:
         "workflows": workflows(condition, now_us),
         "targets": targets(condition, now_us),
     }
+
+
+def credentials(condition: Condition, now_us: int) -> list[Json]:
+    """Cloud credentials by provider: those of the worker that stands worst. holds_for_us is None where they never end."""
+    worst: dict[str, CredentialSignals] = {}
+    for view in condition.views:
+        for one in view.credentials:
+            other = worst.get(one.provider)
+            if other is None or _ends_us(one) < _ends_us(other):
+                worst[one.provider] = one
+    return [
+        {
+            "provider": name,
+            "source": one.source,
+            "there": _ends_us(one) > now_us,
+            "holds_for_us": max(0, one.expires_us - now_us) if one.expires_us else None,
+            "failures": one.failures,
+            "because": one.trouble,
+        }
+        for name, one in sorted(worst.items())
+    ]
+
+
+def _ends_us(one: CredentialSignals) -> int:
+    return one.expires_us or 1 << 62
 
 
 def _reading(reading: Reading, now_us: int) -> Json:
