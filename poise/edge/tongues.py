@@ -11,7 +11,7 @@ from poise import __version__
 from poise.edge.http.address import address_of
 from poise.edge.snapshot import Endpoint
 from poise.edge.vendors import VENDORS, Auth, Cancel, Surface, Vendor, auth_of, surface_for
-from poise.path.fleet import Tongue
+from poise.path.fleet import Forms, Tongue
 from poise.path.signing import Signer, Signing
 from poise.target import Target
 from poise.wire.call import Dialect
@@ -67,13 +67,11 @@ def tongues_of(target: Target, endpoint: Endpoint, signer: Signer | None = None)
         found[front] = Tongue(
             dialect,
             _heads(site, paths),
-            *kinds,
+            Forms(*kinds, back.streams_as, back.splitter),
             mender(front, surface.dialect, vendor.manner),
             made=made_for(front, back.codec.name),
             drains=vendor.cancel is Cancel.BILLS,
             chained=vendor.chained,
-            streams_as=back.streams_as,
-            splitter=back.splitter,
             signing=_signing(site, paths),
         )
     others = [(name, surface_of(name), dialect) for name, dialect in counts(first.dialect).items()]
@@ -84,7 +82,7 @@ def tongues_of(target: Target, endpoint: Endpoint, signer: Signer | None = None)
         path = _path(site, first, dialect, name, stream=False)
         paths = {(name, False): path, (name, True): path}
         kind = b"" if _as_it_came(front, first.dialect) else b"application/json"
-        found[front] = Tongue(dialect, _heads(site, paths), kind, kind, signing=_signing(site, paths))
+        found[front] = Tongue(dialect, _heads(site, paths), Forms(kind, kind), signing=_signing(site, paths))
     return found
 
 

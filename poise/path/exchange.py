@@ -13,7 +13,7 @@ from poise.clock import Clock
 from poise.decision import Usage
 from poise.errors import AttemptFailed, Failure
 from poise.path.gate import NOBODY, Gate, Pen
-from poise.path.heard import attempts_below, faulted, passed_headers, refused
+from poise.path.heard import attempts_below, faulted, passed_headers, redacted, refused
 from poise.path.pulse import COLON, Pulse
 from poise.path.service import Answered, Dispatch
 from poise.path.upstream import Connection
@@ -235,8 +235,8 @@ class Exchange:
             attempt.first_token_us = self.first_us - attempt.started_us
         if failure is not None:
             # Before it is cut: half a key is a secret too.
-            failure.text = self._redacted(failure.text.encode(errors="replace")).decode()[:MAX_TEXT_CHARS]
-            failure.code = self._redacted(failure.code.encode(errors="replace")).decode()[:MAX_CODE_CHARS]
+            failure.text = redacted(self.dispatch, failure.text.encode(errors="replace")).decode()[:MAX_TEXT_CHARS]
+            failure.code = redacted(self.dispatch, failure.code.encode(errors="replace")).decode()[:MAX_CODE_CHARS]
 
     def abandon(self) -> None:
         """Nobody waits for the answer any more: close the upstream, keep what is known."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, NamedTuple, Protocol
 
 from msgspec import UnsetType
 
@@ -37,15 +37,29 @@ class Pinning(Protocol):
         """The pins of a call at the door of dialect front."""
 
 
+class Forms(NamedTuple):
+    """What answers look like. whole_kind and stream_kind are the content types of translated ones, whole and streamed; b''
+    where they go on as they came. streams_as is how the content type of the target's own streams begins, in small letters,
+    splitter what cuts those.
+    """
+
+    whole_kind: bytes = b""
+    stream_kind: bytes = b""
+    streams_as: bytes = b"text/event-stream"
+    splitter: Callable[[], Splitter] = Splitter
+
+
+AS_THEY_COME: Final = Forms()
+
+
 class Tongue:
     """How a target is spoken to by callers of one dialect.
 
-    heads is everything of the upstream request's head that never changes, by surface and whether it streams. kind is the
-    content type of translated answers, whole and streamed; b'' where they go on as they came. mender repairs broken
-    streams, None where nothing does. made finds in answers what lives where it was made; None where they bring no such
-    thing. drains: hanging up saves nothing, so an answer is read to its end to learn its tokens. chained: another gateway
-    may stand there, which is told how many attempts are left. streams_as is how the content type of the target's streams
-    begins, in small letters, splitter what cuts those; signing is None where the heads say all that shows who we are.
+    heads is everything of the upstream request's head that never changes, by surface and whether it streams. mender
+    repairs broken streams, None where nothing does. made finds in answers what lives where it was made; None where they
+    bring no such thing. drains: hanging up saves nothing, so an answer is read to its end to learn its tokens. chained:
+    another gateway may stand there, which is told how many attempts are left. signing is None where the heads say all that
+    shows who we are.
     """
 
     __slots__ = (
@@ -57,15 +71,12 @@ class Tongue:
         self,
         dialect: Dialect,
         heads: dict[tuple[str, bool], bytes],
-        whole_kind: bytes = b"",
-        stream_kind: bytes = b"",
+        forms: Forms = AS_THEY_COME,
         mender: Mender | None = None,
         *,
         made: Made | None = None,
         drains: bool = False,
         chained: bool = False,
-        streams_as: bytes = b"text/event-stream",
-        splitter: Callable[[], Splitter] = Splitter,
         signing: Signing | None = None,
     ) -> None:
         self.mender = mender
@@ -74,10 +85,10 @@ class Tongue:
         self.dialect = dialect
         self.made = made
         self.heads = heads
-        self.whole_kind = whole_kind
-        self.stream_kind = stream_kind
-        self.streams_as = streams_as
-        self.splitter = splitter
+        self.whole_kind = forms.whole_kind
+        self.stream_kind = forms.stream_kind
+        self.streams_as = forms.streams_as
+        self.splitter = forms.splitter
         self.signing = signing
 
 

@@ -20,7 +20,7 @@ def refused(dispatch: Dispatch, status: int, headers: list[tuple[bytes, bytes]],
     signing = dispatch.tongue.signing
     if signing is not None and status in (401, 403):
         signing.signer.refused()
-    told = _redacted(dispatch, body)
+    told = redacted(dispatch, body)
     return dispatch.tongue.dialect.failure(status, dict(headers), told, dispatch.lane.target.vendor)
 
 
@@ -29,7 +29,7 @@ def faulted(dispatch: Dispatch, status: int, reader: StreamReader) -> AttemptFai
     text = f"error in the stream: {reader.error}"
     if not reader.fault:
         return AttemptFailed(reader.failure, text, status=status)
-    body = _redacted(dispatch, reader.fault)
+    body = redacted(dispatch, reader.fault)
     failure = dispatch.tongue.dialect.failure(status, {}, body, dispatch.lane.target.vendor)
     failure.text, failure.status = text, status
     return failure
@@ -58,7 +58,8 @@ def attempts_below(headers: list[tuple[bytes, bytes]]) -> int:
     return 1
 
 
-def _redacted(dispatch: Dispatch, body: bytes) -> bytes:
+def redacted(dispatch: Dispatch, body: bytes) -> bytes:
+    """Without what shows who we are, should the upstream have echoed it."""
     secret = dispatch.attempt.lane.secret
     signing = dispatch.tongue.signing
     if signing is not None:

@@ -77,12 +77,6 @@ _UNBUILT = [
     (_WORKFLOW + "    postures: {calm: {when: 'workflow.error_share > 0.05'}}\n", "workflows.w.postures.calm"),
     (_WORKFLOW + "    cache: {answers: 5m}\n", "workflows.w.cache"),
     (_WORKFLOW + "    review: {by: legal}\n", "workflows.w.review"),
-    (_WORKFLOW + "    hold: true\n", "workflows.w.hold"),
-    (_WORKFLOW + "    recover: {hedge: p95}\n", "workflows.w.recover.hedge"),
-    (_WORKFLOW + "    recover: {stream: restart}\n", "workflows.w.recover.stream"),
-    (_WORKFLOW + "    recover: {stream: continue}\n", "workflows.w.recover.stream"),
-    (_WORKFLOW + "    recover: {stream: [continue, error]}\n", "workflows.w.recover.stream"),
-    ("profiles: {p: {recover: {hedge: p95}}}\n", "profiles.p.recover.hedge"),
     ("profiles: {p: {postures: {calm: {}}}}\n", "profiles.p.postures.calm"),
 ]
 

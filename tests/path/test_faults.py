@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from poise.errors import Error, Failure
-from poise.path.fleet import Tongue
+from poise.path.fleet import Forms, Tongue
 from poise.wire.conversation.codec import Manner
 from poise.wire.dialects import DIALECTS, between
 from tests.path.fakes import FakePool, FakeSink, Script, World, stream, whole
@@ -27,7 +27,7 @@ def ask(script: Script, *, vendor: str = "openai", back: str = "openai", streams
     lane.target = msgspec.structs.replace(lane.target, vendor=vendor)
     dialect = DIALECTS["openai"] if back == "openai" else between("openai", back, Manner())
     heads = {("chat", streamed): b"POST / HTTP/1.1\r\n" for streamed in (False, True)}
-    lane.tongues["openai"] = Tongue(dialect, heads, b"application/json", b"text/event-stream")
+    lane.tongues["openai"] = Tongue(dialect, heads, Forms(b"application/json", b"text/event-stream"))
     with pytest.raises(Error) as caught:
         asyncio.run(world.ask(FakeSink(), streams=streams))
     return world, caught.value

@@ -8,7 +8,7 @@ import pytest
 
 from poise.decision import OutcomeKind
 from poise.errors import Error
-from poise.path.fleet import Tongue
+from poise.path.fleet import Forms, Tongue
 from poise.wire.conversation.codec import Manner
 from poise.wire.dialects import CODECS, between
 from tests.path.fakes import ANSWER, FakePool, FakeSink, World, stream, whole
@@ -23,7 +23,9 @@ MESSAGE = (
 def _abroad(world: World, index: int) -> None:
     """Let a target speak Anthropic's dialect."""
     heads = {("chat", streams): b"POST /v1/messages HTTP/1.1\r\n" for streams in (False, True)}
-    world.lanes[index].tongues["openai"] = Tongue(between("openai", "anthropic", Manner()), heads, b"application/json")
+    world.lanes[index].tongues["openai"] = Tongue(
+        between("openai", "anthropic", Manner()), heads, Forms(b"application/json")
+    )
 
 
 def test_a_loss_is_on_the_record_and_in_a_header() -> None:
