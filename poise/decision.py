@@ -205,6 +205,9 @@ class Usage(msgspec.Struct, frozen=True, array_like=True):
     image_output: int = 0
     audio_output: int = 0
     reasoning: int = 0  # of what was written; told apart where it is known, charged alike
+    charged_usd_e6: int = (
+        -1
+    )  # what the vendor says that it charged, where it counts no tokens; -1 where it does not say
 
     @property
     def cached(self) -> int:

@@ -65,7 +65,8 @@ class Target(msgspec.Struct, frozen=True):
 
     id is ``model@provider``; upstream_model is what the provider calls the model; dialect is the wire format
     spoken there; concurrency is the most calls in flight, 0 for no limit; patience widens timers (models that think);
-    version is the one asked for where the caller names none (Open Inference Protocol).
+    version is the one asked for where the caller names none (Open Inference Protocol). images lists the surfaces of the
+    images API that its provider has.
     """
 
     id: str
@@ -81,6 +82,7 @@ class Target(msgspec.Struct, frozen=True):
     concurrency: int = 0
     patience: Patience | UnsetType = UNSET
     version: str | UnsetType = UNSET
+    images: tuple[str, ...] | UnsetType = UNSET
 
 
 class Provider(msgspec.Struct, frozen=True):

@@ -8,7 +8,10 @@ from urllib.parse import unquote_to_bytes
 
 
 class Door(NamedTuple):
-    """What a path asks for: the dialect and surface; model, its version and stream where the path says them."""
+    """What a path asks for: the dialect and surface; model, its version and stream where the path says them.
+
+    beside: it is not served as all others are. model is then a provider's name, where the path says one.
+    """
 
     dialect: str
     surface: str
@@ -16,6 +19,7 @@ class Door(NamedTuple):
     stream: bool = False
     version: str = ""
     method: bytes = b"POST"
+    beside: bool = False
 
 
 DOORS: Final[dict[bytes, Door]] = {
@@ -24,6 +28,8 @@ DOORS: Final[dict[bytes, Door]] = {
     b"/v1/responses": Door("responses", "chat"),
     b"/v1/messages": Door("anthropic", "chat"),
     b"/v1/messages/count_tokens": Door("anthropic-count", "count_tokens"),
+    b"/v1/images/generations": Door("images", "images"),
+    b"/v1/images/edits": Door("image_edits", "image_edits", beside=True),  # JSON or a form: its content type says
 }
 _GEMINI: Final = re.compile(rb"/v1(?:beta|beta1)?/models/([^/]{1,512}):([A-Za-z]{1,32})")
 _METHODS: Final = {

@@ -20,6 +20,8 @@ from poise.request import Facts
 from poise.wire.call import Call, Dialect
 from poise.wire.counting import NOTE, SURFACES, estimate
 from poise.wire.dialects import DIALECTS
+from poise.wire.images import EDIT_FORM, read_form
+from poise.wire.multipart import boundary_of
 from poise.wire.oip.request import lines_of
 
 _SIGNS: Final = {"gemini": BLANK, "gemini-array": b""}
@@ -82,15 +84,18 @@ class Front:
         grant = message.grant
         assert grant is not None
         door = message.door
+        if door is not None and door.beside:
+            return self._beside(message, reply, grant, door)
         if message.method == b"GET" and (door is None or door.surface != "metadata"):
             if door is None:
                 self._list_models(message, reply, grant)
             else:
                 self._tell(door, reply, grant)
             return None
-        if door is not None and door.dialect in _SIGNS:
+        assert door is not None
+        if door.dialect in _SIGNS:
             reply.sign = _SIGNS[door.dialect]
-        request = self._request(message, reply, grant)
+        request = self._request(message, reply, grant, door)
         surface = request.call.surface
         if surface in SURFACES and not _counts(request.route, surface):
             reply.whole(200, _JSON + NOTE, estimate(surface, request.call.tokens))
@@ -122,7 +127,8 @@ class Front:
             raise Error(
                 "not_found",
                 f"there is nothing at {shown}",
-                hint="try /v1/chat/completions, /v1/responses, /v1/messages, /v1/embeddings, /v1/models or /v2/models/...",
+                hint="try /v1/chat/completions, /v1/responses, /v1/messages, /v1/embeddings, /v1/images/generations, /v1/models "
+                "or /v2/models/...",
             )
         wanted = door.method if door is not None else b"GET"
         if method != wanted:
@@ -161,10 +167,18 @@ class Front:
         text = "this key is not known" if given is not None or secrets else "no key was sent"
         raise Error("invalid_api_key", text, hint="send 'authorization: Bearer <key>' with a key of poise.yaml")
 
-    def _request(self, message: Message, reply: Reply, grant: Grant) -> Request:
-        arrived_us = reply.decision >> 12  # the id was made of the time when the message was complete
-        door = message.door
-        assert door is not None
+    def _beside(
+        self, message: Message, reply: Reply, grant: Grant, door: Door
+    ) -> Coroutine[object, None, object] | None:
+        """What comes as a form: its head, too, goes on."""
+        kind = message.headers.get(b"content-type", b"")
+        if not kind.lower().startswith(b"multipart/"):
+            return self._serve(self._request(message, reply, grant, door), reply)
+        call = read_form(EDIT_FORM, message.whole_body(), boundary_of(kind))
+        forward = b"%bcontent-type: %b\r\n" % (message.forward, kind)
+        return self._serve(self._routed(message, reply, grant, DIALECTS[EDIT_FORM], call, forward), reply)
+
+    def _request(self, message: Message, reply: Reply, grant: Grant, door: Door) -> Request:
         dialect = DIALECTS[door.dialect]
         forward = message.forward
         try:
@@ -175,6 +189,16 @@ class Front:
                 call = dialect.read_call(door.surface, message.whole_body(), door.model, door.stream)
         except RecursionError as bad:  # just below the parser's own bound, a second look from one frame deeper fails
             raise Error("invalid_json", "the body is nested too deep", hint="keep JSON under 900 levels") from bad
+        request = self._routed(message, reply, grant, dialect, call, forward)
+        where = request.route.pins
+        if where is not None and (door.dialect != "openai" or call.modalities or where.chat_seals):
+            request.pins = where.read(door.dialect, call, message.whole_body())
+        return request
+
+    def _routed(
+        self, message: Message, reply: Reply, grant: Grant, dialect: Dialect, call: Call, forward: bytes
+    ) -> Request:
+        arrived_us = reply.decision >> 12  # the id was made of the time when the message was complete
         route = self._routes.get(call.model)
         scope = grant.scopes.get(call.model)
         if route is None or scope is None:
@@ -187,11 +211,7 @@ class Front:
             call.attempts = _attempts(left)
         call.strict = message.marked and message.headers.get(b"x-poise-strict", b"false").lower() in _YES
         facts = self._facts(message, call, route, grant.name, scope)
-        request = Request(reply.decision, call, facts, route, dialect, arrived_us, arrived_us + deadline_us, forward)
-        where = route.pins
-        if where is not None and (door.dialect != "openai" or call.modalities or where.chat_seals):
-            request.pins = where.read(door.dialect, call, message.whole_body())
-        return request
+        return Request(reply.decision, call, facts, route, dialect, arrived_us, arrived_us + deadline_us, forward)
 
     def _facts(self, message: Message, call: Call, route: Route, key: str, scope: int) -> Facts:
         headers = message.headers

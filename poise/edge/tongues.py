@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import partial
+from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from msgspec import UnsetType
@@ -28,10 +29,14 @@ from poise.wire.dialects import (
     embeddings,
     mender,
 )
+from poise.wire.images import EDIT_FORM, MAX_EVENT_BYTES
 from poise.wire.oip import dialect as oip
 from poise.wire.oip.request import INFER, SURFACES
 from poise.wire.path import in_path
 from poise.wire.pins_made import made_for
+from poise.wire.sse import Splitter
+
+_JSON: Final = b"content-type: application/json\r\n"
 
 
 class _Site(NamedTuple):
@@ -83,6 +88,21 @@ def tongues_of(target: Target, endpoint: Endpoint, signer: Signer | None = None)
         paths = {(name, False): path, (name, True): path}
         kind = b"" if _as_it_came(front, first.dialect) else b"application/json"
         found[front] = Tongue(dialect, _heads(site, paths), Forms(kind, kind), signing=_signing(site, paths))
+    found.update(_images(site, first))
+    return found
+
+
+def _images(site: _Site, first: Surface) -> dict[str, Tongue]:
+    """OpenAI's images API, where the vendor has it. One event of a stream holds a whole picture."""
+    found: dict[str, Tongue] = {}
+    forms = Forms(splitter=partial(Splitter, MAX_EVENT_BYTES))
+    for front in site.vendor.images:
+        path = _path(site, first, DIALECTS[front], front, stream=False)
+        paths = {(front, False): path, (front, True): path}
+        heads = _heads(site, paths)
+        if front == EDIT_FORM:  # the caller's own content type goes on, for its boundary stands in it
+            heads = {which: head.replace(_JSON, b"", 1) for which, head in heads.items()}
+        found[front] = Tongue(DIALECTS[front], heads, forms, signing=_signing(site, paths))
     return found
 
 
@@ -118,7 +138,7 @@ def _path(site: _Site, surface: Surface, dialect: Dialect, name: str, stream: bo
 def _heads(site: _Site, paths: dict[tuple[str, bool], bytes]) -> dict[tuple[str, bool], bytes]:
     host, _ = address_of(site.endpoint.provider)
     lines = b"".join(b"%b: %b\r\n" % (header.encode(), value.encode()) for header, value in site.vendor.headers)
-    lines += _auth(auth_of(site.vendor, key=bool(site.endpoint.key)), site.endpoint.key)
+    lines += auth_line(auth_of(site.vendor, key=bool(site.endpoint.key)), site.endpoint.key)
     return {
         which: b"POST %b HTTP/1.1\r\nhost: %b\r\nuser-agent: poise/%b\r\naccept-encoding: identity\r\n"
         b"content-type: application/json\r\n%b" % (path, host, __version__.encode(), lines)
@@ -147,14 +167,15 @@ def _tensors(site: _Site, surface: Surface) -> Tongue:
             spoken.upstream_path(name, model, stream=False),
             host,
             __version__.encode(),
-            _auth(auth_of(site.vendor, key=bool(site.endpoint.key)), site.endpoint.key),
+            auth_line(auth_of(site.vendor, key=bool(site.endpoint.key)), site.endpoint.key),
         )
         for name in SURFACES
     }
     return Tongue(spoken, heads)
 
 
-def _auth(auth: Auth, key: str) -> bytes:
+def auth_line(auth: Auth, key: str) -> bytes:
+    """The header line that shows who calls; b'' without a key."""
     if not key:
         return b""
     if auth.kind == "header":

@@ -65,6 +65,7 @@ _PREFIX: Final = "prefix"  # api-docs.deepseek.com (chat prefix completion, at /
 _GOES_ON: Final = Manner(limit_field="max_tokens", prefill="continue_final_message")  # docs.vllm.ai, docs.sglang.ai
 _CHAT: Final = (Surface("openai"),)
 _BOTH: Final = (Surface("openai"), Surface("responses"))
+_IMAGES: Final = ("images", "image_edits", "image_forms")
 
 
 class Vendor(NamedTuple):
@@ -74,7 +75,8 @@ class Vendor(NamedTuple):
     auth lists what it accepts, the usual first; speaks every wire format it has, the usual first; headers go with
     every call; manner is how it differs from its dialect; cancel what hanging up costs (source: OpenRouter's
     documentation of stream cancellation, which lists the vendors behind it); chained: it may be a gateway that tries again
-    by itself, and is told how many attempts are left (``x-poise-attempts-left``).
+    by itself, and is told how many attempts are left (``x-poise-attempts-left``); images what it has of OpenAI's images
+    API: images (generations), image_edits (as JSON), image_forms (edits as a form).
 
     Of clouds: settings are the provider's settings that it knows, needs those it cannot do without; ``{location}`` in url
     is the place, and places are patterns of those that have another address.
@@ -89,6 +91,7 @@ class Vendor(NamedTuple):
     manner: Manner = _PLAIN
     cancel: Cancel = Cancel.UNKNOWN
     chained: bool = False
+    images: tuple[str, ...] = ()
     settings: frozenset[str] = frozenset()
     needs: frozenset[str] = frozenset()
     places: tuple[tuple[str, str], ...] = ()
@@ -116,6 +119,7 @@ VENDORS: dict[str, Vendor] = {
         speaks=_BOTH,
         manner=_NEWER,
         cancel=Cancel.STOPS,
+        images=_IMAGES,
     ),
     "deepseek": Vendor(
         "openai",
@@ -125,7 +129,14 @@ VENDORS: dict[str, Vendor] = {
         manner=Manner(limit_field="max_tokens", schema=False, prefill=_PREFIX),
         cancel=Cancel.STOPS,
     ),
-    "xai": Vendor("openai", "https://api.x.ai/v1", "XAI_API_KEY", speaks=_BOTH, cancel=Cancel.STOPS),
+    "xai": Vendor(
+        "openai",
+        "https://api.x.ai/v1",
+        "XAI_API_KEY",
+        speaks=_BOTH,
+        cancel=Cancel.STOPS,
+        images=("images", "image_edits"),
+    ),
     "groq": Vendor(
         "openai",
         "https://api.groq.com/openai/v1",
@@ -145,7 +156,9 @@ VENDORS: dict[str, Vendor] = {
         manner=Manner(limit_field="max_tokens", prefill=_PREFIX),
         cancel=Cancel.BILLS,
     ),
-    "together": Vendor("openai", "https://api.together.xyz/v1", "TOGETHER_API_KEY", cancel=Cancel.STOPS),
+    "together": Vendor(
+        "openai", "https://api.together.xyz/v1", "TOGETHER_API_KEY", cancel=Cancel.STOPS, images=("images",)
+    ),
     "fireworks": Vendor("openai", "https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY", cancel=Cancel.STOPS),
     "openrouter": Vendor(
         "openai", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY", speaks=(*_BOTH, Surface("anthropic", "/api"))
@@ -161,7 +174,7 @@ VENDORS: dict[str, Vendor] = {
     "nvidia": Vendor("openai", "https://integrate.api.nvidia.com/v1", "NVIDIA_API_KEY"),
     "perplexity": Vendor("openai", "https://api.perplexity.ai", "PERPLEXITY_API_KEY", cancel=Cancel.BILLS),
     "moonshot": Vendor("openai", "https://api.moonshot.ai/v1", "MOONSHOT_API_KEY"),
-    "zai": Vendor("openai", "https://api.z.ai/api/paas/v4", "ZAI_API_KEY", manner=_JSON_ONLY),
+    "zai": Vendor("openai", "https://api.z.ai/api/paas/v4", "ZAI_API_KEY", manner=_JSON_ONLY, images=("images",)),
     "qwen": Vendor(
         "openai",
         "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
@@ -178,7 +191,7 @@ VENDORS: dict[str, Vendor] = {
     ),
     "vercel": Vendor("openai", "https://ai-gateway.vercel.sh/v1", "AI_GATEWAY_API_KEY"),
     # servers that people run
-    "openai-compatible": _own("")._replace(chained=True),
+    "openai-compatible": _own("")._replace(chained=True, images=_IMAGES),  # what is behind it only its owner knows
     "vllm": _own("http://127.0.0.1:8000/v1", Surface("responses"), manner=_GOES_ON),
     "sglang": _own("http://127.0.0.1:30000/v1", manner=_GOES_ON),
     "llamacpp": _own("http://127.0.0.1:8080/v1", Surface("responses")),
@@ -247,6 +260,7 @@ VENDORS: dict[str, Vendor] = {
         manner=_NEWER,
         cancel=Cancel.STOPS,
         settings=frozenset({"api_version"}),
+        images=("images", "image_forms"),
     ),
     "cohere": Vendor(
         "cohere",

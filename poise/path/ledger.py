@@ -19,9 +19,12 @@ STREAM_BYTES_PER_TOKEN: Final = 160
 def cost_usd_e6(option: Option, price: Price, usage: Usage) -> int:
     """Price of a usage in millionths of a USD.
 
-    Where a kind of token has no price of its own, all that was read or written is charged as text, so that a budget is
-    not overrun unseen; where text has none either it counts as nothing, and is shown as unknown elsewhere.
+    What the vendor itself says stands. Where a kind of token has no price of its own, all that was read or written is
+    charged as text, so that a budget is not overrun unseen; where text has none either it counts as nothing, and is
+    shown as unknown elsewhere.
     """
+    if usage.charged_usd_e6 >= 0:
+        return usage.charged_usd_e6
     exact = cost.cost_usd_e6(usage, price)
     if exact != cost.UNKNOWN:
         return exact

@@ -7,11 +7,14 @@ import re
 from typing import Final, NamedTuple
 
 import cel
+from msgspec import UnsetType
 
 from poise.decision import Drop
 from poise.policy import Candidate, Policy
 from poise.request import Facts
+from poise.target import Target
 
+PASSTHROUGH: Final = "passthrough"  # the surface and dialect of what is passed through: a provider's, not a model's
 NO_BOUND: Final = 1 << 60  # beyond any count, and still a machine's number to compiled code
 _COUNTS: Final[dict[str, tuple[str, ...]]] = {
     "anthropic": ("count_tokens",),
@@ -88,9 +91,14 @@ class Option:
         # A server of tensors writes no tokens, so none are expected of it.
         self.output_tokens: int = 0 if target.dialect == "oip" else can.output_tokens or NO_BOUND
         self.tools = can.tools is not False
-        abilities = (("image", can.vision), ("audio", can.audio), ("file", can.files))
+        abilities = (
+            ("image", can.vision),
+            ("audio", can.audio),
+            ("file", can.files),
+            ("image_output", can.image_output),
+        )
         self.lacks = frozenset([name for name, able in abilities if able is False])
-        self.surfaces = _surfaces(can.embeddings, target.dialect)
+        self.surfaces = _surfaces(target)
         self.priced = price_in is not None and price_out is not None
         self.price_in = -1.0 if price_in is None else float(price_in)
         self.price_out = -1.0 if price_out is None else float(price_out)
@@ -163,11 +171,16 @@ def _static(policy: Policy, candidate: Candidate) -> Drop | None:
     return None
 
 
-def _surfaces(embeddings: bool | None, dialect: str) -> frozenset[str]:
-    """Chat is translated, embeddings between two dialects, counts of tokens and tensors never."""
+def _surfaces(target: Target) -> frozenset[str]:
+    """Chat is translated, embeddings between two dialects, counts of tokens, images and tensors never."""
+    dialect, embeddings = target.dialect, target.can.embeddings
     if dialect == "oip":
         return _TENSORS
+    if dialect == PASSTHROUGH:
+        return frozenset((PASSTHROUGH,))
     found = set() if embeddings else {"chat", *_COUNTS.get(dialect, ())}
     if embeddings is not False and dialect in _EMBEDS:
         found.add("embeddings")
+    if not isinstance(target.images, UnsetType) and not embeddings:
+        found.update(target.images)
     return frozenset(found)

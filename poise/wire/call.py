@@ -13,15 +13,25 @@ from poise.wire.conversation.ask import Ask
 from poise.wire.conversation.lost import Lost
 
 
+class Form:
+    """A form as it came, but for the model's name that stood between before and after."""
+
+    __slots__ = ("after", "before")
+
+    def __init__(self, before: bytes, after: bytes) -> None:
+        self.before = before
+        self.after = after
+
+
 class Call:
     """One decoded call. fields holds the top level of the body, each value still raw.
 
     asks_usage: the client wants the usage chunk. choices is how many answers are asked for at once (``n``). ask is the
     whole call as the conversation in the middle, None until it has to be translated; lost what the last translation
     could not carry; strict: rather refuse than lose something there. attempts is how many a gateway above still allows, 0
-    where none said. tensors: a call of the Open Inference Protocol, with
-    the version of the model that it names ('' for none), its body as it came, and the head of the answer once there is one.
-    The remaining fields are what ``poise.request.Facts`` says of the same names.
+    where none said. form is the body where it is a form (fields are empty then). tensors: a call of the Open Inference
+    Protocol, with the version of the model that it names ('' for none), its body as it came, and the head of the answer once
+    there is one. The remaining fields are what ``poise.request.Facts`` says of the same names.
     """
 
     stream: bool = False
@@ -46,6 +56,7 @@ class Call:
         self.model = model
         self.ask: Ask | None = None
         self.lost: Lost | None = None
+        self.form: Form | None = None
 
     def begin(self) -> None:
         """Another target is asked: what the last translation lost does not count."""

@@ -23,6 +23,7 @@ from poise.wire.embed import BATCH, SINGLE, Embeddings
 from poise.wire.gemini import failure as gemini_failure
 from poise.wire.gemini.codec import Gemini
 from poise.wire.hosted import VERTEX_CLAUDE, Hosted, VertexCounting, VertexEmbeddings, claude_path
+from poise.wire.images import EDIT, EDIT_FORM, GENERATE, Images
 from poise.wire.interpret import Arrayed
 from poise.wire.mend.mender import Mender
 from poise.wire.oip.dialect import OpenInference
@@ -125,9 +126,11 @@ DIALECTS: Final[dict[str, Dialect]] = {
 CHATS: Final = tuple(CODECS)
 EMBEDS: Final = ("embeddings", SINGLE, BATCH)
 COUNTS: Final = {"anthropic-count": "anthropic", "gemini-count": "gemini"}
+IMAGES: Final = (GENERATE, EDIT, EDIT_FORM)
 DIALECTS.update({name: embeddings(name, "openai") for name in EMBEDS})
 DIALECTS["oip"] = OpenInference()
 DIALECTS.update({name: Counting(name, DIALECTS[chat]) for name, chat in COUNTS.items()})
+DIALECTS.update({name: Images(name) for name in IMAGES})
 # What clients of a dialect are sent: whole answers are JSON in each.
 STREAM_KINDS: Final = {"gemini-array": b"application/json"}
 

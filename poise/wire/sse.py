@@ -16,19 +16,20 @@ class Unframed(ValueError):
 
 
 class TooLong(Unframed):
-    """An event grew past MAX_EVENT_BYTES."""
+    """An event grew past its bound."""
 
 
 class Splitter:
     """Cuts a stream of bytes after its last complete event.
 
-    Events end with an empty line; lines end with LF, CRLF or CR (WHATWG HTML, 9.2.5). Other framings are subclasses: a
-    compiled call of theirs costs what one of this class does.
+    Events end with an empty line; lines end with LF, CRLF or CR (WHATWG HTML, 9.2.5). bound is the most bytes of one. Other
+    framings are subclasses: a compiled call of theirs costs what one of this class does.
     """
 
-    __slots__ = ("_end", "_pieces", "_size")
+    __slots__ = ("_bound", "_end", "_pieces", "_size")
 
-    def __init__(self) -> None:
+    def __init__(self, bound: int = MAX_EVENT_BYTES) -> None:
+        self._bound = bound
         self._pieces: list[bytes] = []
         self._size = 0
         self._end = b""  # the last three bytes of the pieces: an empty line may lie across a seam
@@ -66,8 +67,8 @@ class Splitter:
         if not data:
             return
         self._size += len(data)
-        if self._size > MAX_EVENT_BYTES:
-            raise TooLong(f"an event of more than {MAX_EVENT_BYTES} bytes")
+        if self._size > self._bound:
+            raise TooLong(f"an event of more than {self._bound} bytes")
         self._pieces.append(data)
         self._end = (self._end + data)[-3:]
 

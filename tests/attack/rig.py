@@ -237,11 +237,13 @@ async def rig(
     send_bytes: int = 0,
     hold: bool = True,
     made: Callable[[Snapshot], Snapshot] = lambda served: served,
+    serve: Callable[[str], Snapshot] | None = None,
 ) -> AsyncIterator[Rig]:
     """A running plane; what must hold after every test is asserted on the way out.
 
     send_bytes bounds the kernel's own buffer towards clients, so that one who does not read is felt soon. hold is unset
-    only where a safeguard was switched off, so that what must hold does not. made adds to what is served.
+    only where a safeguard was switched off, so that what must hold does not. made adds to what is served; serve makes
+    another snapshot for the upstream's url; its workflow ``support`` must answer a chat with that upstream.
     """
     loop = asyncio.get_running_loop()
     bell = Bell()
@@ -256,6 +258,8 @@ async def rig(
     sock.setblocking(False)
     bounds = limits or Limits()
     served = made(snapshot(url, limits=bounds, deadline_us=int(deadline_s * 1e6), timers=timers or Timers()))
+    if serve is not None:
+        served = serve(url)
     with patch.object(plane_module, "make_recorder", lambda *_: records), tempfile.TemporaryDirectory() as folder:
         plane = Plane(served, index=0, data=Path(folder), clock=clock)
     it = Rig(plane, upstream, records, clock, bell)

@@ -118,6 +118,8 @@ class UpstreamSocket(asyncio.Protocol):
         line, *lines = head.split(b"\r\n")
         headers = tuple((name.lower(), value.strip()) for name, _, value in (item.partition(b":") for item in lines))
         lengths = [value for name, value in headers if name == b"content-length"]
+        if line.startswith((b"GET ", b"HEAD ", b"DELETE ")) and not lengths:
+            lengths = [b"0"]
         if len(lengths) != 1 or any(name == b"transfer-encoding" for name, _ in headers):
             self.broken = f"not framed by one content-length: {head!r}"
             return None

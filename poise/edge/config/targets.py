@@ -144,6 +144,10 @@ def _target(provider: str, shape: ProviderShape, model: ModelShape) -> Target:
     prior = model.prior or known.prior or PriorShape()
     patience = model.patience or known.patience or PatienceShape()
     upstream = model.id or (entry.id_at(shape.vendor, model.name) if entry else None) or model.name
+    can = capabilities_of(model, known)
+    images = VENDORS[shape.vendor].images
+    if images and entry is not None and can.image_output is UNSET:
+        can = msgspec.structs.replace(can, image_output=False)  # the catalogue says of each that makes some
     return Target(
         id=f"{model.name}@{provider}",
         model=model.name,
@@ -152,12 +156,13 @@ def _target(provider: str, shape: ProviderShape, model: ModelShape) -> Target:
         region=shape.region,
         upstream_model=upstream,
         dialect=spoken(shape.vendor, upstream, versioned=bool(shape.api_version)) or VENDORS[shape.vendor].dialect,
-        can=capabilities_of(model, known),
+        can=can,
         price=price_of(model.price or PriceShape(), known.price or PriceShape()),
         prior=Prior(prior.first_token, prior.total),
         concurrency=model.concurrency,
         patience=Patience(patience.first_token, patience.stall) if patience != PatienceShape() else UNSET,
         version=model.version or UNSET,
+        images=images or UNSET,
     )
 
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from typing import Final, Literal, NamedTuple
 
-from poise.sim.emulate import surfaces_anthropic, surfaces_bedrock, surfaces_gemini, surfaces_oip, surfaces_openai
+from poise.sim.emulate import (
+    surfaces_anthropic,
+    surfaces_bedrock,
+    surfaces_gemini,
+    surfaces_images,
+    surfaces_oip,
+    surfaces_openai,
+)
 from poise.sim.emulate.asked import Refused
 from poise.sim.emulate.chat_style import STYLES
 from poise.sim.emulate.message import Request
@@ -53,6 +60,13 @@ def _responses(base: str, *, query: str = "") -> Door:
     return Door("POST", re.compile(rf"{base}/responses"), "responses", surfaces_openai.responses, query=query)
 
 
+def _images(base: str, edits: Surface) -> tuple[Door, ...]:
+    return (
+        Door("POST", re.compile(rf"{base}/images/generations"), "images", surfaces_images.generations),
+        Door("POST", re.compile(rf"{base}/images/edits"), "image_edits", edits),
+    )
+
+
 def _google(base: str, *methods: str) -> tuple[Door, ...]:
     surfaces = surfaces_gemini.METHODS
     return tuple(
@@ -61,9 +75,15 @@ def _google(base: str, *methods: str) -> tuple[Door, ...]:
     )
 
 
-def _compatible(name: str, base: str, *, auth: tuple[str, ...] = ("bearer",), responses: bool = False) -> Vendor:
+def _compatible(
+    name: str,
+    base: str,
+    *more: Door,
+    auth: tuple[str, ...] = ("bearer",),
+    responses: bool = False,
+) -> Vendor:
     """A vendor that speaks OpenAI's chat; base is a pattern of the path."""
-    more = (_responses(base),) if responses else ()
+    more = (_responses(base), *more) if responses else more
     return Vendor(name, (*_chat(base), *_models(base), *more), auth, url_path=STYLES[name].url_path)
 
 
@@ -86,7 +106,7 @@ _DEPLOYED: Final = r"/openai/deployments/(?P<model>[^/]+)"
 _OWN: Final = ("none", "bearer")
 
 VENDORS: Final[dict[str, Vendor]] = {
-    "openai": _compatible("openai", "/v1", responses=True),
+    "openai": _compatible("openai", "/v1", *_images("/v1", surfaces_images.edits_or_form), responses=True),
     "azure": Vendor(
         "azure",
         (
@@ -96,11 +116,12 @@ VENDORS: Final[dict[str, Vendor]] = {
             *_models("/openai/v1"),
             _responses("/openai/v1"),
             _responses("/openai", query="api-version"),
+            *_images("/openai/v1", surfaces_images.edits_or_form),
         ),
         ("api-key", "bearer"),
     ),
     "deepseek": _compatible("deepseek", "(?:/v1|/beta)?"),
-    "xai": _compatible("xai", "/v1", responses=True),
+    "xai": _compatible("xai", "/v1", *_images("/v1", surfaces_images.edits), responses=True),
     "mistral": _compatible("mistral", "/v1"),
     "groq": _compatible("groq", "/openai/v1", responses=True),
     "openrouter": _compatible("openrouter", "/api/v1", responses=True),
