@@ -169,8 +169,9 @@ class AttemptRecord(msgspec.Struct, frozen=True, array_like=True):
     """One try at one target: started_us after the decision, durations in microseconds, -1 where it did not happen.
 
     failure is empty for a success; skipped names the Drop reason where the attempt was passed over without a call.
-    billing is how sure the token counts are: exact, estimated or bounded. lost names what a translation to the target's
-    dialect could not carry, in the caller's words; repair how the attempt was to mend a broken answer, and where its seam is.
+    billing is how sure the token counts are: exact, estimated, bounded, or uncounted where none are known. lost names what
+    a translation to the target's dialect could not carry, in the caller's words; repair how the attempt was to mend a broken
+    answer, and where its seam is.
     """
 
     target: str

@@ -70,7 +70,7 @@ workflows:
     choose: order
 
 keys:
-  app: {secret: env:APP_KEY, workflows: ["*"], models: ["*"]}
+  app: {secret: env:APP_KEY, workflows: ["*"], models: ["*"], passthrough: [us]}
   narrow: {secret: env:NARROW_KEY, workflows: [support]}
 """
 

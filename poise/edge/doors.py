@@ -6,11 +6,13 @@ import re
 from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
+from poise.edge.passing_path import PREFIX, split
+
 
 class Door(NamedTuple):
     """What a path asks for: the dialect and surface; model, its version and stream where the path says them.
 
-    beside: it is not served as all others are. model is then a provider's name, where the path says one.
+    beside: it is not served as all others are.
     """
 
     dialect: str
@@ -31,6 +33,8 @@ DOORS: Final[dict[bytes, Door]] = {
     b"/v1/images/generations": Door("images", "images"),
     b"/v1/images/edits": Door("image_edits", "image_edits", beside=True),  # JSON or a form: its content type says
 }
+# Errors are in OpenAI's shape there: which dialect the caller speaks is the provider's matter, and may not be told.
+THROUGH: Final = Door("openai", "passthrough", beside=True)
 _GEMINI: Final = re.compile(rb"/v1(?:beta|beta1)?/models/([^/]{1,512}):([A-Za-z]{1,32})")
 _METHODS: Final = {
     b"generateContent": Door("gemini", "chat"),
@@ -59,6 +63,8 @@ def door_at(path: bytes, url: bytes) -> Door | None:
         return door
     if is_oip(path):
         return _tensor_door(path)
+    if path.startswith(PREFIX) and split(path)[1]:
+        return THROUGH
     found = _GEMINI.fullmatch(path)
     method = _METHODS.get(found[2]) if found is not None else None
     if found is None or method is None:

@@ -8,15 +8,17 @@ from typing import Final
 from poise.clock import Clock
 from poise.decision import Outcome
 from poise.edge import tensors
-from poise.edge.doors import Door, door_at, is_oip, keys_in, list_at
+from poise.edge.doors import THROUGH, Door, door_at, is_oip, keys_in, list_at
 from poise.edge.http.message import Message
 from poise.edge.http.reply import BLANK, Reply
 from poise.edge.listing import listed, one
+from poise.edge.passing import METHODS, Passing
 from poise.edge.snapshot import Grant, Snapshot, hash_secret
 from poise.errors import Error
 from poise.path.fleet import Lane, Route
 from poise.path.service import Recorder, Request, Service, Sink
 from poise.request import Facts
+from poise.rules.prepare import PASSTHROUGH
 from poise.wire.call import Call, Dialect
 from poise.wire.counting import NOTE, SURFACES, estimate
 from poise.wire.dialects import DIALECTS
@@ -45,7 +47,9 @@ class Front:
         clock: Clock,
         load: Callable[[Snapshot], dict[str, Route]],
         snapshot: Snapshot,
+        passing: Passing | None = None,
     ) -> None:
+        self._passing = passing
         self._serve = serve
         self._recorder = recorder
         self._clock = clock
@@ -73,6 +77,10 @@ class Front:
             message.grant = self._grant(message)
             message.epoch = self.epoch
             headers = message.headers
+            if message.door is THROUGH:
+                assert self._passing is not None
+                message.forward = self._passing.screen(message, message.grant)
+                return
             message.forward = b"".join(b"%b: %b\r\n" % (name, headers[name]) for name in _FORWARDED if name in headers)
         except Error as error:
             message.refusal = error
@@ -119,8 +127,16 @@ class Front:
     def _route(self, message: Message) -> None:
         path, method = message.path, message.method
         door = message.door = door_at(path, message.url)
-        if door is not None and method == door.method:
+        if door is not None and method == door.method and (door is not THROUGH or self._passing is not None):
             return
+        if door is THROUGH and self._passing is not None:
+            if method in METHODS:
+                return
+            shown = method.decode("ascii", "replace")
+            raise Error(
+                "method_not_allowed", f"{shown} is not passed through", hint="use GET, POST, PUT, PATCH or DELETE"
+            )
+        door = None if door is THROUGH else door
         known = door is not None or list_at(path, message.headers) is not None
         if not known:
             shown = path[:100].decode("ascii")
@@ -170,13 +186,28 @@ class Front:
     def _beside(
         self, message: Message, reply: Reply, grant: Grant, door: Door
     ) -> Coroutine[object, None, object] | None:
-        """What comes as a form: its head, too, goes on."""
+        """What is passed through, and what comes as a form: its head, too, goes on."""
+        if door is THROUGH:
+            return self._through(message, reply, grant)
         kind = message.headers.get(b"content-type", b"")
         if not kind.lower().startswith(b"multipart/"):
             return self._serve(self._request(message, reply, grant, door), reply)
         call = read_form(EDIT_FORM, message.whole_body(), boundary_of(kind))
         forward = b"%bcontent-type: %b\r\n" % (message.forward, kind)
         return self._serve(self._routed(message, reply, grant, DIALECTS[EDIT_FORM], call, forward), reply)
+
+    def _through(self, message: Message, reply: Reply, grant: Grant) -> Coroutine[object, None, object]:
+        passing = self._passing
+        assert passing is not None
+        route, call = passing.read(message, grant)
+        facts = self._facts(message, call, route, grant.name, 1)
+        facts.labels[PASSTHROUGH] = passing.label(message)
+        data = passing.request_bytes(message, reply.decision)
+        arrived_us = reply.decision >> 12
+        deadline_us = arrived_us + self._deadline_us(message, route)
+        return passing.serve(
+            Request(reply.decision, call, facts, route, DIALECTS["openai"], arrived_us, deadline_us, data), reply
+        )
 
     def _request(self, message: Message, reply: Reply, grant: Grant, door: Door) -> Request:
         dialect = DIALECTS[door.dialect]
@@ -203,15 +234,19 @@ class Front:
         scope = grant.scopes.get(call.model)
         if route is None or scope is None:
             raise self._unknown(call.model, grant, known=route is not None)
-        policy = route.policy
-        deadline_us = policy.objective.deadline_us
-        if message.marked and (said := message.headers.get(b"x-poise-deadline")) is not None:
-            deadline_us = min(deadline_us, duration_us(said, "x-poise-deadline"))
+        deadline_us = self._deadline_us(message, route)
         if message.marked and (left := message.headers.get(b"x-poise-attempts-left")) is not None:
             call.attempts = _attempts(left)
         call.strict = message.marked and message.headers.get(b"x-poise-strict", b"false").lower() in _YES
         facts = self._facts(message, call, route, grant.name, scope)
         return Request(reply.decision, call, facts, route, dialect, arrived_us, arrived_us + deadline_us, forward)
+
+    def _deadline_us(self, message: Message, route: Route) -> int:
+        """The policy's, or the caller's own where that is shorter."""
+        deadline_us = route.policy.objective.deadline_us
+        if message.marked and (said := message.headers.get(b"x-poise-deadline")) is not None:
+            return min(deadline_us, duration_us(said, "x-poise-deadline"))
+        return deadline_us
 
     def _facts(self, message: Message, call: Call, route: Route, key: str, scope: int) -> Facts:
         headers = message.headers

@@ -18,16 +18,17 @@ from poise.edge.http.pool import UpstreamPool
 from poise.edge.http.resolve import SystemResolver
 from poise.edge.http.server import Server
 from poise.edge.number import Numbers
+from poise.edge.passing import Passing
 from poise.edge.pin_link import pins_key
 from poise.edge.recorder import make_recorder
 from poise.edge.snapshot import Endpoint, Snapshot
 from poise.edge.tongues import tongues_of
 from poise.edge.wiring import stack
-from poise.path.fleet import Lane, Route
+from poise.path.fleet import Lane, Route, Tongue
 from poise.path.pins import PinBook, Pinning
-from poise.rules.prepare import prepare
+from poise.rules.prepare import PASSTHROUGH, prepare
 from poise.signal import Board, TargetSignals, WorkerSignals
-from poise.target import Target
+from poise.target import Price, Target
 
 TICK_S: Final = 0.1  # how fine the request timers are; the shortest useful one is a second
 LOOK_EVERY: Final = 2  # ticks between looks at what is under way
@@ -54,7 +55,8 @@ class Plane:
         self._recorder = make_recorder(data, index, clock.now_us())
         self.pins = PinBook(pins_key(data))
         self._path = stack(self._recorder, clock, asyncio.get_running_loop().create_future)
-        self._front = Front(self._path.admit, self._recorder, clock, self._load, snapshot)
+        self._passing = Passing(self._path.passing.admit)
+        self._front = Front(self._path.admit, self._recorder, clock, self._load, snapshot, self._passing)
         self._server = Server(snapshot.limits, self._front, Numbers(clock, index).next, lambda: clock.now_us() / 1e6)
         self._snapshot = snapshot
 
@@ -89,7 +91,7 @@ class Plane:
 
     async def drain(self, grace_s: float) -> None:
         """Accept nothing more, let what is under way end within grace_s, then end it in-band."""
-        self._path.admit.draining = self._front.draining = True
+        self._path.admit.draining = self._path.passing.admit.draining = self._front.draining = True
         self._server.drain()
         end_us = self._clock.now_us() + int(grace_s * 1e6)
         while self._server.live and self._clock.now_us() < end_us:
@@ -120,7 +122,7 @@ class Plane:
             lane = self._lanes.get(signals.target)
             if lane is not None:
                 lane.learn(signals.reading, others[i] if i < len(others) else 0)
-        self._path.decide.board = board
+        self._path.decide.board = self._path.passing.decide.board = board
 
     def signals(self) -> WorkerSignals:
         """This worker's own view and condition."""
@@ -156,21 +158,25 @@ class Plane:
         lanes: dict[str, Lane] = {}
         routes: dict[str, Route] = {}
         made: dict[bytes, Route] = {}
-        for name, policy in snapshot.policies.items():
-            prepared = prepare(policy)
-            route = made.get(prepared.digest)
-            if route is None:
-                route_lanes = []
-                for candidate in policy.candidates:
-                    target = candidate.target
-                    if target.id not in lanes:
-                        lanes[target.id] = self._lane(target, snapshot.endpoints[target.provider], pools)
-                    route_lanes.append(lanes[target.id])
-                own = tuple(route_lanes)
-                pins = Pinning(self.pins, own) if Pinning.matters(own) else None
-                route = made[prepared.digest] = Route(prepared, own, pins)
-            routes[name] = route
+        passages: dict[str, Route] = {}
+        for into, policies in ((routes, snapshot.policies), (passages, snapshot.passthrough)):
+            for name, policy in policies.items():
+                prepared = prepare(policy)
+                route = made.get(prepared.digest)
+                if route is None:
+                    route_lanes = []
+                    for candidate in policy.candidates:
+                        target = candidate.target
+                        if target.id not in lanes:
+                            lanes[target.id] = self._lane(target, snapshot.endpoints[target.provider], pools)
+                        route_lanes.append(lanes[target.id])
+                    own = tuple(route_lanes)
+                    pins = Pinning(self.pins, own) if Pinning.matters(own) else None
+                    route = made[prepared.digest] = Route(prepared, own, pins)
+                into[name] = route
         self._pools, self._endpoints, self._lanes = pools, dict(snapshot.endpoints), lanes
+        self._passing.update(snapshot, passages)
+        self._path.passing.passage.prices = _prices(snapshot)
         return routes
 
     def _lane(self, target: Target, endpoint: Endpoint, pools: dict[str, UpstreamPool]) -> Lane:
@@ -178,13 +184,10 @@ class Plane:
         pool = pools[target.provider]
         if old is not None and old.target == target and old.pool is pool:
             return old
-        return Lane(
-            target,
-            pool,
-            tongues_of(target, endpoint, self._identities.signer(target.provider)),
-            endpoint.key,
-            self._clock,
-        )
+        tongues: dict[str, Tongue] = {}
+        if target.dialect != PASSTHROUGH:
+            tongues = tongues_of(target, endpoint, self._identities.signer(target.provider))
+        return Lane(target, pool, tongues, endpoint.key, self._clock)
 
     def _tick(self) -> None:
         now_us = self._clock.now_us()
@@ -193,12 +196,16 @@ class Plane:
         if late_us > LATE_US:
             for exchange in self._path.call.live:
                 exchange.forgive(late_us)
+            for crossing in self._path.passing.passage.live:
+                crossing.forgive(late_us)
         if (
             self._ticks % LOOK_EVERY == 0
         ):  # looked at by turns of the ticker: 800 streams ten times a second cost 2 % of a core
             for exchange in list(self._path.call.live):
                 exchange.tick(now_us)
             self._path.call.linger(now_us)
+            for crossing in list(self._path.passing.passage.live):
+                crossing.tick(now_us)
         self._server.tick()
         if self._ticks % SWEEP_EVERY == 0:
             self._server.sweep()
@@ -225,6 +232,16 @@ class Plane:
 
         self._clock.later(TICK_S / 2, wake)
         await waiter
+
+
+def _prices(snapshot: Snapshot) -> dict[tuple[str, str], Price]:
+    """What models cost, by provider and either of their names."""
+    found: dict[tuple[str, str], Price] = {}
+    for policy in snapshot.policies.values():
+        for candidate in policy.candidates:
+            target = candidate.target
+            found[(target.provider, target.upstream_model)] = found[(target.provider, target.model)] = target.price
+    return found
 
 
 def _server_context(cert: str, key: str) -> ssl.SSLContext:

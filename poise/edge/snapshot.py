@@ -6,6 +6,7 @@ The supervisor compiles it and hands it to workers over a private socket; it nev
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
 import msgspec
 
@@ -21,10 +22,14 @@ class Endpoint(msgspec.Struct, frozen=True):
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """What one key may do. scopes maps the names it may use as ``model`` to the candidates it may reach (bit i: candidate i)."""
+    """What one key may do. scopes maps the names it may use as ``model`` to the candidates it may reach (bit i: candidate i).
+
+    passthrough maps the providers it may pass calls through to to patterns of the models those calls may name; None: any.
+    """
 
     name: str
     scopes: dict[str, int]
+    passthrough: dict[str, tuple[str, ...] | None] = {}
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -57,7 +62,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     workflows, their aliases, bare models, pinned ``model@provider`` - to the policy that serves it.
 
     keys maps ``hash_secret(secret, salt)`` to a grant's name; open_grant is used for callers without a key where the file
-    says ``open: true``, '' where a key is required. data is the folder of the embedded store, '' for none.
+    says ``open: true``, '' where a key is required. passthrough maps a provider to the policy of calls that are passed
+    through to it. data is the folder of the embedded store, '' for none.
     """
 
     epoch: int
@@ -74,6 +80,12 @@ class Snapshot(msgspec.Struct, frozen=True):
     limits: Limits = Limits()
     retention_s: int = 30 * 86_400
     retention_bytes: int = 4 * 1024**3
+    passthrough: dict[str, Policy] = {}
+
+    def every_policy(self) -> Iterator[Policy]:
+        """All that a decision may name."""
+        yield from self.policies.values()
+        yield from self.passthrough.values()
 
 
 def hash_secret(secret: bytes, salt: bytes) -> bytes:

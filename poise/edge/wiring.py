@@ -11,17 +11,27 @@ from poise.path.admit import Admit
 from poise.path.balance import Balance
 from poise.path.call import Call
 from poise.path.decide import Decide
+from poise.path.passage import Passage
 from poise.path.recover import Recover
 from poise.path.service import Recorder
 
 
+class Passing(NamedTuple):
+    """The path of calls that are passed through."""
+
+    admit: Admit
+    decide: Decide
+    passage: Passage
+
+
 class Stack(NamedTuple):
-    """The path, top first, and the stages that the worker's ticker looks after."""
+    """The path, top first, and the stages that the worker's ticker looks after; passing is the other, shorter path."""
 
     admit: Admit
     decide: Decide
     recover: Recover
     call: Call
+    passing: Passing
 
 
 def stack(recorder: Recorder, clock: Clock, future: Callable[[], asyncio.Future[None]] | None = None) -> Stack:
@@ -32,10 +42,15 @@ def stack(recorder: Recorder, clock: Clock, future: Callable[[], asyncio.Future[
     recover  Plan -> Attempt     the only stage that tries again; below decide, so retries follow one ranking
     balance  Attempt -> Dispatch below recover: each attempt may reach another copy of its target
     call     Dispatch            one exchange; it measures
+
+    What is passed through has one candidate and nothing to translate, so passage stands there for the last three.
     """
     call = Call(clock, future)
     balance = Balance(call)
     recover = Recover(balance, clock, future)
     decide = Decide(recover, recorder, clock)
     admit = Admit(decide, clock)
-    return Stack(admit, decide, recover, call)
+    passage = Passage(clock, future)
+    pass_decide = Decide(passage, recorder, clock)
+    passing = Passing(Admit(pass_decide, clock), pass_decide, passage)
+    return Stack(admit, decide, recover, call, passing)

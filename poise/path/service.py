@@ -10,7 +10,7 @@ They are plain classes, not Structs: they never leave the process, and compiled 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Coroutine
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from poise.decision import AttemptRecord, Inputs, Pin, Usage, Verdict
 from poise.path.fleet import Lane, Route, Tongue
@@ -18,6 +18,9 @@ from poise.request import Facts
 from poise.wire.call import Call, Dialect, StreamReader
 from poise.wire.mend.delivered import Delivered
 from poise.wire.mend.mender import Mender
+
+UNKNOWN_SIZE: Final = -1
+NO_BODY: Final = -2
 
 
 class Flow(Protocol):
@@ -50,6 +53,9 @@ class Sink(Protocol):
     def whole(self, status: int, headers: bytes, body: bytes) -> None:
         """A whole answer at once."""
 
+    def through(self, status: int, headers: bytes, size: int) -> None:
+        """The head of an answer that is passed on as it is; size of its body in bytes, UNKNOWN_SIZE or NO_BODY."""
+
     def comment(self) -> None:
         """A keep-alive comment; opens the stream where nothing went out yet."""
 
@@ -63,7 +69,8 @@ class Sink(Protocol):
 class Request:
     """An accepted call: who asks, for what, by which route, until when (wall time, microseconds).
 
-    forward holds the caller's header lines that go upstream; pins says where what it names was made.
+    forward holds the caller's header lines that go upstream; where a call is passed through, all that is sent there. pins
+    says where what it names was made.
     """
 
     __slots__ = ("arrived_us", "call", "deadline_us", "dialect", "facts", "forward", "id", "pins", "route")

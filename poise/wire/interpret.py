@@ -23,6 +23,8 @@ from poise.wire.sse import data_of, events_of
 # What our own readers call a stream that nobody can read: no words of the vendor's.
 OURS: Final = frozenset({"malformed", "malformed_event", "malformed_call", "too_long", "empty_stream"})
 
+MAX_TOKENS: Final = 1 << 40  # a count beyond it is no count
+
 
 class Listener:
     """Follows the events of one answer."""
@@ -138,7 +140,9 @@ def fault_body(fault: ev.Fault) -> bytes:
 
 
 def brief(usage: Counted) -> Usage:
-    """Usage as the record keeps it."""
+    """Usage as the record keeps it; nothing where the figures are no counts: the record could not hold them."""
+    if usage.prompt > MAX_TOKENS or usage.completion > MAX_TOKENS:
+        return Usage()
     return Usage(
         usage.prompt,
         usage.completion,

@@ -189,6 +189,11 @@ class FakeSink:
         self.started = self.done = True
         self.status, self.headers, self.body = status, headers, body
 
+    def through(self, status: int, headers: bytes, size: int) -> None:
+        """The head of what is passed on."""
+        self.started = True
+        self.status, self.headers = status, headers
+
     def comment(self) -> None:
         """Keep-alive."""
         self.started = True

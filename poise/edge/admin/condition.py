@@ -74,8 +74,8 @@ class Condition:
     def update(self, snapshot: Snapshot) -> None:
         """Take over a new configuration."""
         self.snapshot = snapshot
-        self.policies: dict[str, Policy] = {policy.workflow: policy for policy in snapshot.policies.values()}
-        self.targets = {c.target.id: c.target for policy in snapshot.policies.values() for c in policy.candidates}
+        self.policies: dict[str, Policy] = {policy.workflow: policy for policy in snapshot.every_policy()}
+        self.targets = {c.target.id: c.target for policy in snapshot.every_policy() for c in policy.candidates}
 
     def take_signals(self, views: list[WorkerSignals], board: Board) -> None:
         """Take note of a tick."""

@@ -88,7 +88,7 @@ def explain(row: Stored, policy: Policy | None, *, with_flips: bool = True) -> J
     decision = decode_decision(row.decision) if row.decision else None
     told["decision"] = None if decision is None else _decision(decision, policy)
     told["ended"] = _ended(row)
-    told["price_known"] = _priced(row.target, policy)
+    told["price_known"] = bool(row.cost_usd_e6) or _priced(row.target, policy)
     told["flips"] = _flips(decision, policy) if decision is not None and with_flips else []
     return told
 

@@ -43,14 +43,14 @@ class Control:
         self._tail = Tail(data, _kept(snapshot))
         self._snapshot = snapshot
         self.hub.on_pins = self._tail.pin
-        self._tail.keep(_kept(snapshot), snapshot.policies.values())
+        self._tail.keep(_kept(snapshot), snapshot.every_policy())
         self._actions: list[Action] = []
 
     def update(self, snapshot: Snapshot) -> None:
         """Take over a new configuration; its policies are stored before, or with, the first decision under them."""
         self._snapshot = snapshot
         self.condition.update(snapshot)
-        self._tail.keep(_kept(snapshot), snapshot.policies.values())
+        self._tail.keep(_kept(snapshot), snapshot.every_policy())
 
     def views(self) -> Iterable[WorkerSignals]:
         """The newest signals of each worker that is there."""

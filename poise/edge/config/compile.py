@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import stat
+from collections.abc import Iterable
 from collections.abc import Mapping as Environ
 from pathlib import Path
 
@@ -16,8 +17,13 @@ from poise.edge.config.resolve import OPEN, KeyRule, Resolved
 from poise.edge.config.tree import find
 from poise.edge.snapshot import Endpoint, Grant, Snapshot, hash_secret
 from poise.edge.vendors import VENDORS
+from poise.policy import Candidate, Objective, Policy, Recover, Timers
+from poise.rules.prepare import PASSTHROUGH
+from poise.target import Target
 
 MAX_SECRET_BYTES = 16 * 1024
+PASS_DEADLINE_US = 600_000_000  # of a call that is passed through: as long as OpenAI's own clients wait
+PASS_STALL_US = 60_000_000  # of its answer, once it has begun
 
 
 def compile_snapshot(resolved: Resolved, environ: Environ[str, str], epoch: int, salt: bytes) -> Snapshot:
@@ -49,6 +55,7 @@ def compile_snapshot(resolved: Resolved, environ: Environ[str, str], epoch: int,
         limits=resolved.limits,
         retention_s=resolved.retention_s,
         retention_bytes=resolved.retention_bytes,
+        passthrough=passages({name for grant in grants.values() for name in grant.passthrough}, resolved),
     )
 
 
@@ -74,7 +81,7 @@ def grant_of(rule: KeyRule, resolved: Resolved) -> Grant:
             mask = sum(1 << i for i, candidate in enumerate(policy.candidates) if candidate.target.id in targets)
         if mask:
             scopes[name] = mask
-    return Grant(rule.name, scopes)
+    return Grant(rule.name, scopes, _passthrough(rule, resolved, targets))
 
 
 def _allowed(globs: tuple[str, ...], resolved: Resolved) -> set[str]:
@@ -89,6 +96,57 @@ def _allowed(globs: tuple[str, ...], resolved: Resolved) -> set[str]:
         else:
             found.update(target for model in fnmatch.filter(of_model, glob) for target in of_model[model])
     return found
+
+
+def passages(providers: Iterable[str], resolved: Resolved) -> dict[str, Policy]:
+    """The policy of calls that are passed through to each provider: one candidate, which stands for all that is there."""
+    found: dict[str, Policy] = {}
+    for name in sorted(providers):
+        provider = resolved.links[name].provider
+        # * is no model's name, so the target is nobody else's.
+        target = Target(
+            f"*@{name}", PASSTHROUGH, name, provider.vendor, provider.region, upstream_model="", dialect=PASSTHROUGH
+        )
+        found[name] = Policy(
+            PASSTHROUGH,
+            (Candidate(target),),
+            objective=Objective(deadline_us=PASS_DEADLINE_US),
+            timers=Timers(stall_us=PASS_STALL_US),
+            recover=Recover(attempts=1),
+        )
+    return found
+
+
+def _passthrough(rule: KeyRule, resolved: Resolved, targets: set[str]) -> dict[str, tuple[str, ...] | None]:
+    """The providers that a key may pass calls through to, and the models it may name there: no more than elsewhere."""
+    everything = rule.workflows is None and rule.models is None
+    globs = rule.passthrough if rule.passthrough is not None else ("*",) if everything else ()
+    providers = {name for glob in globs for name in fnmatch.filter(resolved.links, glob) if reachable(name, resolved)}
+    if everything:
+        return dict.fromkeys(sorted(providers))
+    found: dict[str, tuple[str, ...] | None] = {}
+    for name in sorted(providers):
+        models = {glob.rpartition("@")[0] for glob in rule.models or () if "@" in glob and _at(glob, name)}
+        models |= {glob for glob in rule.models or () if "@" not in glob}
+        # What the provider calls a model that the key may name by ours. Brackets keep a name from being a pattern.
+        models |= {
+            _plain(t.upstream_model) for t in resolved.targets.values() if t.id in targets and t.provider == name
+        }
+        found[name] = tuple(sorted(models))
+    return found
+
+
+def reachable(provider: str, resolved: Resolved) -> bool:
+    """Whether its credential is one that stands in a header."""
+    return VENDORS[resolved.links[provider].provider.vendor].auth[0].kind in ("bearer", "header", "none")
+
+
+def _at(glob: str, provider: str) -> bool:
+    return fnmatch.fnmatchcase(provider, glob.rpartition("@")[2])
+
+
+def _plain(name: str) -> str:
+    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
 
 
 class _Secrets:

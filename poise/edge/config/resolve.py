@@ -18,18 +18,23 @@ from poise.edge.config.targets import Link, links_and_targets, place_of_model
 from poise.edge.config.tree import find, key_place
 from poise.edge.snapshot import Limits, Listener
 from poise.policy import Policy
+from poise.rules.prepare import PASSTHROUGH
 from poise.target import Target
 
 OPEN = "open"  # the grant of callers without a key, where the file is open
 
 
 class KeyRule(msgspec.Struct, frozen=True):
-    """A key as declared: where its secrets are found, and patterns of what it may use; None and None is everything."""
+    """A key as declared: where its secrets are found, and patterns of what it may use; None and None is everything.
+
+    passthrough are patterns of providers; None: all of them for a key that may use everything, else none.
+    """
 
     name: str
     secrets: tuple[Secret, ...]
     workflows: tuple[str, ...] | None = None
     models: tuple[str, ...] | None = None
+    passthrough: tuple[str, ...] | None = None
 
 
 class Resolved(msgspec.Struct, frozen=True):
@@ -81,7 +86,13 @@ def resolve_into(loaded: Loaded, findings: Findings) -> Resolved:
     names.models(reach)
     workflows = {name: (name, *w.aliases) for name, w in shape.workflows.items() if name in names.policies}
     keys = tuple(
-        KeyRule(name, key.secret if isinstance(key.secret, tuple) else (key.secret,), key.workflows, key.models)
+        KeyRule(
+            name,
+            key.secret if isinstance(key.secret, tuple) else (key.secret,),
+            key.workflows,
+            key.models,
+            key.passthrough,
+        )
         for name, key in shape.keys.items()
     )
     _check_listening(loaded, findings)
@@ -95,7 +106,7 @@ def resolve_into(loaded: Loaded, findings: Findings) -> Resolved:
     retention_s = shape.retention.age // 1_000_000
     said = [listener, shape.admin, shape.data, shape.limits, shape.grace, retention_s, shape.retention.size]
     said += [{name: link.provider for name, link in links.items()}, names.policies, workflows, shape.open]
-    said += [[key.name, [s.reference for s in key.secrets], key.workflows, key.models] for key in keys]
+    said += [[key.name, [s.reference for s in key.secrets], key.workflows, key.models, key.passthrough] for key in keys]
     return Resolved(
         path=loaded.path,
         files=loaded.files,
@@ -209,6 +220,10 @@ def _check_listening(loaded: Loaded, findings: Findings) -> None:
     if shape.open and OPEN in shape.keys:
         place = key_place(root, "keys", OPEN)
         findings.error(place, f"keys.{OPEN}", OPEN, "is what callers without a key are called here", "rename it")
+    if PASSTHROUGH in shape.workflows:
+        place = key_place(root, "workflows", PASSTHROUGH)
+        text = "is what calls through /passthrough/ are recorded as"
+        findings.error(place, f"workflows.{PASSTHROUGH}", PASSTHROUGH, text, "rename it")
     if shape.listen == shape.admin and not shape.listen.endswith(":0"):
         text = "is the address of listen, too"
         place = find(root, "admin").place if "admin" in root.items else find(root, "listen").place
@@ -239,9 +254,15 @@ def _check_globs(
     findings: Findings,
 ) -> None:
     models, workflows = set(reach) | _declared(loaded, "models"), _declared(loaded, "workflows")
+    providers = _declared(loaded, "providers")
     for key in keys:
         known: Iterable[str]
-        for field, globs, known in (("workflows", key.workflows, workflows), ("models", key.models, models)):
+        for field, globs, known in (
+            ("workflows", key.workflows, workflows),
+            ("models", key.models, models),
+            ("passthrough", key.passthrough, providers),
+        ):
+            told = "providers" if field == "passthrough" else field
             for i, pattern in enumerate(globs or ()):
                 if pattern in known:
                     continue
@@ -249,9 +270,9 @@ def _check_globs(
                 path = f"keys.{key.name}.{field}[{i}]"
                 if set(pattern) & set("*?["):
                     if not fnmatch.filter(known, pattern):
-                        findings.warning(place, path, pattern, f"matches none of the {field}", known=known)
-                elif field == "workflows" or _all_known(loaded):
-                    findings.error(place, path, pattern, f"is none of the {field}", known=known)
+                        findings.warning(place, path, pattern, f"matches none of the {told}", known=known)
+                elif field != "models" or _all_known(loaded):
+                    findings.error(place, path, pattern, f"is none of the {told}", known=known)
 
 
 def _warn_unused(loaded: Loaded, policies: dict[str, Policy], findings: Findings) -> None:

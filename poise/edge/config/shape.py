@@ -293,6 +293,11 @@ class KeyShape(msgspec.Struct, frozen=True):
         tuple[str, ...] | None, ListOf(GLOB), "the workflows it may use, with their aliases; * ? [abc] as in file names"
     ] = None
     models: Annotated[tuple[str, ...] | None, ListOf(GLOB), "the models, or model@provider, it may name itself"] = None
+    passthrough: Annotated[
+        tuple[str, ...] | None,
+        ListOf(GLOB),
+        "the providers that /passthrough/ leads it to; not said: all where it may use everything, else none",
+    ] = None
 
 
 class LimitsShape(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ import asyncio
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from poise.path.service import Flow
+from poise.path.service import NO_BODY, Flow
 
 if TYPE_CHECKING:
     from poise.edge.http.connection import Connection
@@ -32,6 +32,7 @@ class Reply:
         "done",
         "keep_alive",
         "paused",
+        "raw",
         "sent",
         "sign",
         "started",
@@ -47,6 +48,7 @@ class Reply:
         self.keep_alive = keep_alive
         self.started = False
         self.done = False
+        self.raw = False  # passed on as it is: an error cannot be told in it
         self.sign = COMMENT  # of life; b'' where the answer's form has no place for one
         self.cut = False  # ended by the server's own drain, not by the client
         self.paused = connection.paused
@@ -94,6 +96,24 @@ class Reply:
             b"%bcontent-length: %d\r\n%b%b\r\n%b" % (self._head(status), len(body), headers, self._close_line(), body)
         )
         self._over()
+
+    def through(self, status: int, headers: bytes, size: int) -> None:
+        """The head of an answer that is passed on as it is: its body keeps its length, or is chunked where it has none."""
+        self.started = self.raw = True
+        if size >= 0:
+            headers += b"content-length: %d\r\n" % size
+        elif size != NO_BODY and self._chunked:
+            headers += b"transfer-encoding: chunked\r\n"
+        elif size != NO_BODY:
+            self.keep_alive = False
+        self._chunked = self._chunked and size < 0 and size != NO_BODY
+        self._connection.write(self._head(status) + headers + self._close_line() + b"\r\n")
+
+    def break_off(self) -> None:
+        """End an answer that cannot be completed: a reset, which no framing takes for an end."""
+        self.done = True
+        self._connection.harden()
+        self._connection.abort()
 
     def comment(self) -> None:
         """A keep-alive comment; opens the stream where nothing went out yet."""

@@ -217,6 +217,9 @@ class Server:
             return
         self.counts[error.code] += 1
         decision = show_id(reply.decision)
+        if reply.raw:
+            reply.break_off()
+            return
         if reply.started:
             reply.write(self.front.error_event(error, decision, path))
             reply.finish()

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
+from typing import Final
+
+_NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 
 class Tcp:
@@ -32,6 +37,13 @@ class Tcp:
         """Send no more; what comes is still read."""
         if self.transport is not None and self.transport.can_write_eof():
             self.transport.write_eof()
+
+    def harden(self) -> None:
+        """Make a reset of the close that follows: what was sent last is lost, and nobody takes it for an end."""
+        if self.transport is not None:
+            sock = self.transport.get_extra_info("socket")
+            if sock is not None and sock.family != socket.AF_UNIX:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
 
     def close(self) -> None:
         """Close after what is written has been sent."""
