@@ -55,6 +55,7 @@ class Plane:
         self._recorder = make_recorder(data, index, clock.now_us())
         self.pins = PinBook(pins_key(data))
         self._path = stack(self._recorder, clock, asyncio.get_running_loop().create_future)
+        self._path.passing.passage.learn = self.pins.learn
         self._passing = Passing(self._path.passing.admit)
         self._front = Front(self._path.admit, self._recorder, clock, self._load, snapshot, self._passing)
         self._server = Server(snapshot.limits, self._front, Numbers(clock, index).next, lambda: clock.now_us() / 1e6)

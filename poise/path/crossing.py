@@ -6,6 +6,7 @@ The provider's key never passes, should the provider echo it: it is blotted out 
 from __future__ import annotations
 
 from asyncio import Future
+from collections.abc import Callable
 from typing import Final
 
 from poise.clock import Clock
@@ -29,15 +30,18 @@ DROPPED: Final = frozenset(
 )
 OURS: Final = b"x-poise-"
 
+Learn = Callable[[str, str, Lane], None]
+
 
 class Crossing:
     """What has come of one answer so far. ``begin`` binds it to a connection, at most twice."""
 
-    def __init__(self, plan: Plan, lane: Lane, sink: Sink, clock: Clock) -> None:
+    def __init__(self, plan: Plan, lane: Lane, sink: Sink, clock: Clock, learn: Learn | None = None) -> None:
         self.plan = plan
         self.lane = lane
         self.sink = sink
         self.clock = clock
+        self._learn = learn
         self.begun_us = clock.now_us()
         self.head_us = -1
         self.status = 0
@@ -99,11 +103,14 @@ class Crossing:
     def end(self) -> None:
         """The answer is complete by its own framing."""
         self.sink.attach(None)  # first: by now another may be using the connection
+        if self.meter is not None:
+            self.meter.close()
+            made = self.meter.made
+            if made is not None and self._learn is not None and 200 <= self.status < 300:
+                self._learn(*made, self.lane)  # before the client has all of it: its next request may come at once
         if self._held:
             self.sink.write(self._held)
             self._held = b""
-        if self.meter is not None:
-            self.meter.close()
         self.sink.finish()
         self._end(None)
 

@@ -27,13 +27,16 @@ NO_PRICE: Final = Price()
 
 
 class Passage:
-    """Plan to Outcome. prices are by provider and model, under either name of it."""
+    """Plan to Outcome. prices are by provider and model, under either name of it; learn is told the kind and id of what a
+    provider says it has, so that requests which name it go there.
+    """
 
     def __init__(self, clock: Clock, future: Callable[[], Future[None]] | None = None) -> None:
         self._clock = clock
         self._future = future or (lambda: asyncio.get_running_loop().create_future())
         self.live: set[Crossing] = set()
         self.prices: dict[tuple[str, str], Price] = {}
+        self.learn: Callable[[str, str, Lane], None] | None = None
 
     async def __call__(self, plan: Plan, sink: Sink, /) -> Outcome:
         """Raises Error: upstream_failed, upstream_timeout, deadline_exceeded, stream_broken. Cancelled: the upstream is
@@ -41,7 +44,7 @@ class Passage:
         """
         request = plan.request
         lane = request.route.lanes[plan.verdict.choice]
-        crossing = Crossing(plan, lane, sink, self._clock)
+        crossing = Crossing(plan, lane, sink, self._clock, self.learn)
         lane.in_flight += 1
         try:
             await self._cross(crossing)

@@ -15,11 +15,31 @@ from poise.wire.gemini import usage as gemini_usage
 from poise.wire.images import read_usage as images_usage
 from poise.wire.interpret import brief
 from poise.wire.openai import usage as openai_usage
+from poise.wire.pins_read import (
+    CACHED,
+    CONTAINER,
+    CONVERSATION,
+    FILE,
+    MAX_ID_CHARS,
+    RESPONSE,
+    VECTORS,
+    cached_name,
+    file_name,
+)
 from poise.wire.responses import usage as responses_usage
 from poise.wire.sse import Splitter, TooLong, data_of, events_of
 
 MAX_WHOLE_BYTES: Final = 4 * 1024 * 1024
+MAX_MADE_BYTES: Final = 64 * 1024  # what tells of a file, a store or a cache is short
 _MARKS: Final = (b'"usage"', b'"usageMetadata"', b'"model"', b'"modelVersion"')
+# What a whole answer may say it made or has: OpenAI's word for it, or Anthropic's type.
+_KINDS: Final = {
+    "file": FILE,
+    "vector_store": VECTORS,
+    "container": CONTAINER,
+    "response": RESPONSE,
+    "conversation": CONVERSATION,
+}
 
 Obj = dict[str, Any]
 
@@ -34,18 +54,25 @@ class _Shape(msgspec.Struct):
     message: Any = None  # Anthropic's first event
     response: Any = None  # the last event of OpenAI's responses
     type: Any = None
+    object: Any = None
+    id: Any = None
+    name: Any = None  # of a file or a cached content of Gemini's
+    file: Any = None  # Gemini's, just uploaded
 
 
 _decode: Final = msgspec.json.Decoder(_Shape).decode
 
 
 class Meter:
-    """Listens to one answer. model and usage are what has been heard so far ('' and None: nothing)."""
+    """Listens to one answer. model and usage are what has been heard so far ('' and None: nothing); made is what lives at
+    the provider from now on, its kind and id, where a whole answer is about such a thing.
+    """
 
     def __init__(self, content_type: bytes) -> None:
         kind = content_type.partition(b";")[0].strip().lower()
         self.model = ""
         self.usage: Usage | None = None
+        self.made: tuple[str, str] | None = None
         self._splitter = Splitter() if kind == b"text/event-stream" else None
         self._held: list[bytes] | None = [] if kind == b"application/json" or kind.endswith(b"+json") else None
         self._size = 0
@@ -71,8 +98,11 @@ class Meter:
     def close(self) -> None:
         """The answer is complete."""
         if self._held is not None:
-            self._hear(b"".join(self._held))
+            whole = b"".join(self._held)
+            self._hear(whole)
             self._held = None
+            if len(whole) <= MAX_MADE_BYTES:
+                self.made = made_of(whole)
 
     def _hear(self, data: bytes) -> None:
         if not any(mark in data for mark in _MARKS):
@@ -93,6 +123,26 @@ class Meter:
             self._said |= usage  # Anthropic tells of the prompt at the start of a stream, and of the answer at its end
             counted = read_any(self._said)
             self.usage = counted if counted is not None else self.usage
+
+
+def made_of(whole: bytes) -> tuple[str, str] | None:
+    """The kind and id of what an answer is about, where later requests may name it; None where it is about none."""
+    try:
+        shape = _decode(whole)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None
+    inner = shape.file if isinstance(shape.file, dict) else {}
+    name = inner.get("name", shape.name)
+    if isinstance(name, str) and len(name) <= MAX_ID_CHARS:
+        if cached_name(name).startswith("cachedContents/"):
+            return CACHED, cached_name(name)
+        if file_name(name):
+            return FILE, file_name(name)
+    word = shape.object if isinstance(shape.object, str) else shape.type
+    kind = _KINDS.get(word) if isinstance(word, str) else None
+    if kind is None or not isinstance(shape.id, str) or not 0 < len(shape.id) <= MAX_ID_CHARS:
+        return None
+    return kind, shape.id
 
 
 def read_any(said: Obj) -> Usage | None:
