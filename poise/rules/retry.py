@@ -13,7 +13,9 @@ PASSING: Final = frozenset(
 )
 MOST_HERE: Final = 2  # tries at one target
 BACK_OFF_US: Final = 200_000  # before the second try, and up to as much again: 500 once costs well below a second
-MOST_WAIT_S: Final = 60.0  # a Retry-After of more is not a wait, it is an answer
+# A Retry-After of more is not waited for, it is told: the caller's client knows best whether to wait, and a stream's clean
+# status is gone once its first keep-alive comment has left (after 15 s).
+MOST_WAIT_S: Final = 10.0
 WAIT_SPREAD: Final = 0.2  # a Retry-After is kept, and up to a fifth longer: not all come back at once
 
 

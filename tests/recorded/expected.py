@@ -17,9 +17,9 @@ from tests.wire.failures_reviewed import REVIEWED, Row
 # Our failure, and what a caller is told: code and status, 0 for the vendor's own where that is 4xx, else 400.
 TOLD: Final[dict[Failure, tuple[str, int]]] = {
     Failure.RATE: ("upstream_rate_limited", 429),
-    Failure.QUOTA: ("upstream_failed", 502),
-    Failure.SPEND_CAP: ("upstream_failed", 502),
-    Failure.OVERLOAD: ("upstream_failed", 502),
+    Failure.QUOTA: ("upstream_quota", 429),
+    Failure.SPEND_CAP: ("upstream_quota", 429),
+    Failure.OVERLOAD: ("upstream_overloaded", 503),
     Failure.AUTH: ("upstream_failed", 502),
     Failure.PERMISSION: ("upstream_failed", 502),
     Failure.NOT_FOUND: ("upstream_failed", 502),

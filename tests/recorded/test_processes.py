@@ -75,7 +75,9 @@ def config(folder: Path, exchanges: list[Exchange], upstream: int) -> Path:
         "admin": f"127.0.0.1:{free_port()}",
         "data": str(folder / "data"),
         "providers": providers,
-        "workflows": {f"w{number}": {"candidates": [f"m{number}"]} for number in range(len(exchanges))},
+        "workflows": {
+            f"w{number}": {"candidates": [f"m{number}"], "recover": {"attempts": 1}} for number in range(len(exchanges))
+        },
         "keys": {"app": {"secret": "env:APP_KEY", "workflows": ["*"]}},
     }
     path = folder / "poise.yaml"
