@@ -117,7 +117,7 @@ def errors(call: Caller) -> None:
     _refused(404, "this key may use", lambda: call("infer", "nothing-here", two))
     _refused(400, "expected 2 inputs but got 1", lambda: call("infer", "calc", two[:1]))
     _refused(404, "version 9", lambda: call("infer", "calc", two, model_version="9"))
-    _refused(502, "Exceeds maximum queue size", lambda: call("infer", "busy", two))
+    _refused(503, "Exceeds maximum queue size", lambda: call("infer", "busy", two))
     _refused(429, "slow down", lambda: call("infer", "limited", two))
     _refused(400, "gpt@openai: dialect", lambda: call("infer", "gpt", two))
     _refused(401, "no key was sent", lambda: call("get_model_metadata", "calc", headers={}))
