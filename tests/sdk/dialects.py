@@ -87,7 +87,9 @@ def doors() -> Iterator[Doors]:
             "admin": f"127.0.0.1:{free_port()}",
             "data": str(folder / "data"),
             "providers": providers,
-            "workflows": {f"at-{vendor}": {"candidates": [f"m-{vendor}"]} for vendor in EVERY},
+            "workflows": {
+                f"at-{vendor}": {"candidates": [f"m-{vendor}"], "recover": {"attempts": 1}} for vendor in EVERY
+            },
             "keys": {"app": {"secret": "env:APP_KEY", "workflows": ["*"], "models": ["*"]}},
         }
         path = folder / "poise.yaml"
