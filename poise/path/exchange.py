@@ -26,6 +26,7 @@ MAX_WHOLE_BYTES: Final = 32 * 1024 * 1024  # a whole answer is held until it is 
 MAX_ERROR_BYTES: Final = 64 * 1024
 MAX_CODE_CHARS: Final = 100  # of an upstream's own name for an error
 MAX_TEXT_CHARS: Final = 500  # of an upstream's own words, in errors and records
+_DISTRUSTED: Final = (Failure.MALFORMED, Failure.CUT)  # within sound framing
 LINGER_US: Final = 1_700_000  # an answer is over and its connection is not: closed within 2 s, ticks included
 
 
@@ -213,7 +214,9 @@ class Exchange:
         if self.over:
             return
         if failure is not None:
-            self.connection.close()
+            # Framed to its end it leaves a sound connection, unless it was no answer: what follows may be its rest.
+            if not self.framed or failure.failure in _DISTRUSTED:
+                self.connection.close()
             self._learn(failure)
         self.over = True
         if self.pen is not None:

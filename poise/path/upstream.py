@@ -20,7 +20,10 @@ class Receiver(Protocol):
         """The next bytes of the body, framing removed."""
 
     def end(self) -> None:
-        """The body was complete by its own framing (length, last chunk, or close where neither was announced)."""
+        """The body was complete by its own framing (length, last chunk, or close where neither was announced).
+
+        The connection is still the receiver's: closed here, because this was no answer, it serves nobody else.
+        """
 
     def failed(self, failure: AttemptFailed) -> None:
         """The exchange broke: CUT (in an answer), MALFORMED (not HTTP, bounds exceeded), CONNECT (before any byte)."""
@@ -34,7 +37,7 @@ class Connection(Protocol):
         """Whether an exchange was completed on it before: only then may a loss without an answer be its age's fault."""
 
     def send(self, data: bytes, receiver: Receiver) -> None:
-        """Start an exchange. When it ends cleanly the connection is back in its pool *before* ``receiver.end`` is called."""
+        """Start an exchange. When it ended cleanly the connection is back in its pool as soon as ``receiver.end`` returns."""
 
     def pause(self) -> None:
         """Stop reading: the client is slow. Bounded by the kernel's buffers from here on."""

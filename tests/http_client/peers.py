@@ -17,6 +17,7 @@ from poise.clock import SystemClock
 from poise.edge.http.dial import dialer_for
 from poise.edge.http.pool import UpstreamPool
 from poise.edge.http.resolve import SystemResolver
+from poise.edge.http.upstream import UpstreamConnection
 from poise.edge.snapshot import Endpoint
 from poise.errors import AttemptFailed
 from poise.target import Provider
@@ -40,6 +41,7 @@ class Heard:
         self.ends: list[str] = []
         self.failure: AttemptFailed | None = None
         self.idle_at_end = -1
+        self.distrusts: UpstreamConnection | None = None  # closed at the end, for what came on it
         self._pool = pool
         self._over = asyncio.Event()
         self._begun = asyncio.Event()
@@ -55,8 +57,8 @@ class Heard:
 
     def end(self) -> None:
         self.ends.append("end")
-        if self._pool is not None:
-            self.idle_at_end = self._pool.idle
+        if self.distrusts is not None:
+            self.distrusts.close()
         self._over.set()
 
     def failed(self, failure: AttemptFailed) -> None:
@@ -68,6 +70,8 @@ class Heard:
         """Once the exchange has ended, in whichever way."""
         async with asyncio.timeout(WAIT_S):
             await self._over.wait()
+        if self._pool is not None:
+            self.idle_at_end = self._pool.idle
         return self
 
     async def begun(self) -> None:

@@ -28,8 +28,8 @@ CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;a=b\r\n wor
 
 
 @on_both_loops
-def test_a_connection_is_free_before_its_answer_ends(run: Runner) -> None:
-    """The receiver of the end finds the connection idle; the next request goes over it."""
+def test_a_connection_is_free_as_soon_as_its_answer_has_ended(run: Runner) -> None:
+    """Whoever waits for the end finds the connection idle; the next request goes over it."""
 
     async def main() -> None:
         async with peer(answers(OK, CHUNKED)) as upstream:
@@ -101,6 +101,27 @@ def test_answers_after_which_the_connection_is_closed(run: Runner, said: bytes, 
             assert (200, data, ["end"], 1) == (heard.status, heard.data, heard.ends, heard.heads)
             assert 0 == heard.idle_at_end
             assert 0 == pool.in_use
+            await upstream.quiet()
+
+    run(main())
+
+
+@pytest.mark.parametrize("said", [OK, CHUNKED])
+@on_both_loops
+def test_a_receiver_that_distrusts_a_whole_answer_closes_its_connection(run: Runner, said: bytes) -> None:
+    """Until the end was heard the connection is the receiver's: what came on it may be no answer, well framed as it is."""
+
+    async def main() -> None:
+        async with peer(answers(said)) as upstream:
+            pool = pool_to(upstream)
+            connection = await pool.open(WAIT_S)
+            heard = Heard(pool)
+            heard.distrusts = connection
+            connection.send(ASK, heard)
+            await heard.over()
+
+            assert (["end"], 0, 0) == (heard.ends, heard.idle_at_end, pool.in_use)
+            assert pool.take() is None
             await upstream.quiet()
 
     run(main())

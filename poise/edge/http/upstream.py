@@ -291,7 +291,9 @@ class UpstreamConnection:
             raise _Malformed(f"more than {MAX_INTERIM} interim (1xx) answers")
 
     def _finish(self) -> None:
-        """A clean end. The connection is free before its receiver hears of it: the receiver may take it again."""
+        """A clean end by HTTP. The connection is free once its receiver has heard of it, and has not closed it: what was
+        framed well may have been no answer all the same.
+        """
         receiver = self._receiver
         self._receiver = _NOBODY
         transport = self._transport
@@ -299,13 +301,16 @@ class UpstreamConnection:
             return  # the receiver closed it during the last piece of body
         if self._close_after or transport.get_write_buffer_size():  # answered before the request was all sent
             self.abort()
-        else:
-            self._headers = []
-            self.resume()
-            self.held = False
-            self.reused = True
-            self._home.release(self)
+            receiver.end()
+            return
         receiver.end()
+        if self._transport is None:
+            return
+        self._headers = []
+        self.resume()
+        self.held = False
+        self.reused = True
+        self._home.release(self)
 
     def _malformed(self, error: Exception) -> None:
         if isinstance(error, httptools.HttpParserCallbackError):
