@@ -170,8 +170,8 @@ class AttemptRecord(msgspec.Struct, frozen=True, array_like=True):
 
     failure is empty for a success; skipped names the Drop reason where the attempt was passed over without a call.
     billing is how sure the token counts are: exact, estimated, bounded, or uncounted where none are known. lost names what
-    a translation to the target's dialect could not carry, in the caller's words; repair how the attempt was to mend a broken
-    answer, and where its seam is.
+    a translation to the target's dialect could not carry, in the caller's words, and how many events of a stream nobody could
+    read; repair how the attempt was to mend a broken answer, and where its seam is.
     """
 
     target: str

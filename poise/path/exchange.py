@@ -13,7 +13,7 @@ from poise.clock import Clock
 from poise.decision import Usage
 from poise.errors import AttemptFailed, Failure
 from poise.path.gate import NOBODY, Gate, Pen
-from poise.path.heard import attempts_below, faulted, passed_headers, redacted, refused
+from poise.path.heard import attempts_below, faulted, left_out, passed_headers, redacted, refused
 from poise.path.pulse import COLON, Pulse
 from poise.path.service import Answered, Dispatch
 from poise.path.upstream import Connection
@@ -231,7 +231,7 @@ class Exchange:
         """Keep for the record what had come of an answer that did not complete; no word of the provider's key."""
         attempt = self.dispatch.attempt
         if self.reader is not None:
-            self.model, self.usage = self.reader.model, self.reader.usage
+            self._take(self.reader)
         attempt.status, attempt.bytes = self.status, self.size
         attempt.usage, attempt.model = self.usage, self.model
         if self.first_us >= 0:
@@ -240,6 +240,13 @@ class Exchange:
             # Before it is cut: half a key is a secret too.
             failure.text = redacted(self.dispatch, failure.text.encode(errors="replace")).decode()[:MAX_TEXT_CHARS]
             failure.code = redacted(self.dispatch, failure.code.encode(errors="replace")).decode()[:MAX_CODE_CHARS]
+
+    def _take(self, reader: StreamReader) -> None:
+        """What was read of a stream."""
+        self.model, self.usage = reader.model, reader.usage
+        if reader.skipped:
+            left_out(self.dispatch, reader.skipped)
+            reader.skipped = 0  # said once
 
     def abandon(self) -> None:
         """Nobody waits for the answer any more: close the upstream, keep what is known."""
@@ -339,7 +346,7 @@ class Exchange:
         """The answer is complete: the client is told at once, whatever becomes of the connection."""
         reader, pen = self.reader, self.pen
         assert reader is not None
-        self.model, self.usage = reader.model, reader.usage
+        self._take(reader)
         if self.made is not None:
             self._keep_made(self.made, owed, whole=False)
         if pen is None:

@@ -7,6 +7,7 @@ from typing import Final
 from poise.errors import AttemptFailed
 from poise.path.service import Dispatch
 from poise.wire.call import StreamReader
+from poise.wire.conversation.lost import Lost
 
 # What goes on of an upstream's own headers: what a client of the dialect reads, nothing that speaks of the account.
 _PASSED: Final = frozenset(
@@ -33,6 +34,13 @@ def faulted(dispatch: Dispatch, status: int, reader: StreamReader) -> AttemptFai
     failure = dispatch.tongue.dialect.failure(status, {}, body, dispatch.lane.target.vendor)
     failure.text, failure.status = text, status
     return failure
+
+
+def left_out(dispatch: Dispatch, events: int) -> None:
+    """Note for the record that events of the stream reached nobody: words may be missing, and nobody can say which."""
+    call = dispatch.attempt.plan.request.call
+    lost = call.lost = call.lost or Lost()
+    lost.add("the stream", f"{events} events that were no JSON in UTF-8 were left out")
 
 
 def passed_headers(dispatch: Dispatch, headers: list[tuple[bytes, bytes]], kind: bytes) -> bytes:

@@ -88,6 +88,7 @@ class StreamReader(Protocol):
     error: str  # the upstream's in-stream error, as text; '' while there is none
     fault: bytes  # the same as the body of an error answer; b'' where it is no error of theirs but one in the framing
     failure: Failure  # what the error means where there is no such body
+    skipped: int  # events that no client could read, and that were left out of what goes on
 
     def feed(self, events: bytes) -> bytes:
         """The events that go on to the client: bookkeeping that it did not ask for is taken out."""

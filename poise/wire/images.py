@@ -16,6 +16,7 @@ from poise.target import Target
 from poise.wire import failures
 from poise.wire.body import NULL, encode, fields_of, flag, string
 from poise.wire.call import Answer, Call, Form, StreamReader
+from poise.wire.legible import MOST_UNREAD, readable
 from poise.wire.multipart import Field
 from poise.wire.multipart import fields_of as fields_of_form
 from poise.wire.openai import failure
@@ -124,15 +125,18 @@ class ImageStream:
         self.error = ""
         self.fault = b""
         self.failure = Failure.MALFORMED
+        self.skipped = 0
         self.over = False  # more pictures may follow: only the end of the body is the end
 
     def feed(self, events: bytes) -> bytes:
         kept = []
         for event in events_of(events):
+            skipped = self.skipped
             self._hear(data_of(event))
             if self.error:
                 break  # what follows must not make the answer look complete
-            kept.append(event)
+            if self.skipped == skipped:
+                kept.append(event)
         return b"".join(kept)
 
     def close(self, tail: bytes) -> bytes:
@@ -146,7 +150,11 @@ class ImageStream:
         try:
             event = _decode_event(data)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            return  # not ours to judge: the client's own parser sees what the vendor sent
+            if not readable(data):
+                self.skipped += 1
+                if self.skipped > MOST_UNREAD:
+                    self.error = f"more than {MOST_UNREAD} events that are not JSON"
+            return  # JSON of another shape is not ours to judge: the client's own parser sees what the vendor sent
         if bytes(event.error) != NULL or event.type == "error":
             self.error = bytes(event.error if bytes(event.error) != NULL else data).decode(errors="replace")
             self.fault = data

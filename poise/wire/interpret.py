@@ -18,10 +18,11 @@ from poise.wire.conversation.answer import Usage as Counted
 from poise.wire.conversation.codec import EventReader, EventWriter
 from poise.wire.conversation.lost import Lost
 from poise.wire.conversation.part import Kept, Media, Reasoning, Refusal, Text, ToolCall
+from poise.wire.legible import MOST_UNREAD, legible
 from poise.wire.sse import data_of, events_of
 
 # What our own readers call a stream that nobody can read: no words of the vendor's.
-OURS: Final = frozenset({"malformed", "malformed_event", "malformed_call", "too_long", "empty_stream"})
+OURS: Final = frozenset({"malformed", "malformed_call", "too_long", "empty_stream"})
 
 MAX_TOKENS: Final = 1 << 40  # a count beyond it is no count
 
@@ -39,6 +40,20 @@ class Listener:
         self.error = ""
         self.fault = b""
         self.failure = Failure.MALFORMED
+        self.skipped = 0
+        self._holed = False  # what was fed last holds an event that nobody can read
+
+    def _feed(self, data: bytes) -> list[ev.Event]:
+        """What whole events mean."""
+        events = self._hear(self._reader.feed(data))
+        if self._reader.unread == self.skipped:
+            return events
+        self._holed = True
+        self.skipped = self._reader.unread
+        if self.skipped <= MOST_UNREAD or self.error:
+            return events
+        self.error = f"more than {MOST_UNREAD} events that are not JSON"
+        return []  # with them may have come an end, which must not make the answer look complete
 
     def _hear(self, events: list[ev.Event]) -> list[ev.Event]:
         """Take note of the events; what follows a fault is nobody's business, lest the answer look complete."""
@@ -54,11 +69,15 @@ class Listener:
         return events
 
     def _last(self, tail: bytes) -> list[ev.Event]:
-        """What came of the last event. Bytes that stop in its middle are no fault of it: the answer has no end."""
-        events = self._hear(self._reader.feed(tail)) if tail else []
+        """What came of the last event, and the end. Bytes that stop in its middle are no fault of it: there is no end."""
+        reader = self._reader
+        events = self._hear(reader.feed(tail)) if tail else []
+        if reader.unread != self.skipped:
+            self.finished = False
+            return events
         if self.error and not self.fault:
             self.error = ""
-        return events
+        return [*events, *self._hear(reader.close())]
 
     def _note(self, event: ev.Event) -> None:
         if isinstance(event, ev.Counted):
@@ -78,13 +97,17 @@ class Verbatim(Listener):
 
     def feed(self, data: bytes) -> bytes:
         """The events that go on to the client: all, up to an error."""
-        self._hear(self._reader.feed(data))
-        return b"" if self.error else data
+        self._feed(data)
+        if self.error:
+            return b""
+        if self._holed:
+            self._holed = False
+            return legible(data)
+        return data
 
     def close(self, tail: bytes) -> bytes:
         """The bytes ended; tail is what came of an event that was not complete."""
         self._last(tail)
-        self._hear(self._reader.close())
         return b"" if self.error else tail
 
 
@@ -97,13 +120,15 @@ class Arrayed(Listener):
 
     def feed(self, data: bytes) -> bytes:
         """The elements that go on to the client."""
-        self._hear(self._reader.feed(data))
+        self._feed(data)
+        if self._holed:
+            self._holed = False
+            data = legible(data)
         return b"" if self.error else b"".join([self._element(event) for event in events_of(data)])
 
     def close(self, tail: bytes) -> bytes:
         """The bytes ended: what came of a last event, and the end of the array."""
         self._last(tail)
-        self._hear(self._reader.close())
         return b"" if self.error else self._element(tail + b"\n\n") + (b"]" if self._begun else b"[]")
 
     def _element(self, event: bytes) -> bytes:
@@ -125,12 +150,11 @@ class Translating(Listener):
 
     def feed(self, data: bytes) -> bytes:
         """The events that go on to the client, in its dialect."""
-        return self._writer.write(self._hear(self._reader.feed(data)))
+        return self._writer.write(self._feed(data))
 
     def close(self, tail: bytes) -> bytes:
         """The bytes ended: what the caller's dialect still wants said."""
-        events = self._last(tail)
-        return self._writer.write([*events, *self._hear(self._reader.close())])
+        return self._writer.write(self._last(tail))
 
 
 def fault_body(fault: ev.Fault) -> bytes:

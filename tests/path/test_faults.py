@@ -80,7 +80,7 @@ def test_an_error_after_the_first_words_is_classified_too() -> None:
             b'event: error\ndata: {"type":"error","code":"rate_limit_exceeded","message":"slow down"}\n\n',
             Failure.RATE,
         ),
-        ("anthropic", BEGUN + b"event: message_delta\ndata: {nonsense}\n\n", Failure.MALFORMED),
+        ("anthropic", BEGUN + 4 * b"event: message_delta\ndata: {nonsense}\n\n", Failure.MALFORMED),
         ("responses", b'event: response.created\ndata: {"type":"response.created","respo', Failure.CUT),
     ],
 )

@@ -7,11 +7,11 @@ import asyncio
 import pytest
 
 from poise.decision import OutcomeKind
-from poise.errors import Error
+from poise.errors import Error, Failure
 from poise.path.fleet import Forms, Tongue
 from poise.wire.conversation.codec import Manner
 from poise.wire.dialects import CODECS, between
-from tests.path.fakes import ANSWER, FakePool, FakeSink, World, stream, whole
+from tests.path.fakes import ANSWER, DONE, STOP, TOKEN, FakePool, FakeSink, World, stream, whole
 
 BODY = b'{"model":"w","messages":[{"role":"user","content":"hi"}],"logit_bias":{"50256":-100}}'
 MESSAGE = (
@@ -75,6 +75,29 @@ def test_a_call_that_loses_nothing_is_translated_for_the_strict_too() -> None:
 
     assert b'"content":"hello"' in sink.body
     assert b"x-poise-lost" not in sink.headers
+
+
+@pytest.mark.parametrize("broken", [b'data: {"choices":[{"del\n\n', b'data: {"choices":[],"note":"\xff"}\n\n'])
+def test_events_that_nobody_can_read_are_left_out_and_on_the_record(broken: bytes) -> None:
+    """Words may be missing: the client cannot be told which, but whoever asks why can be told that."""
+    world, sink = World(FakePool(stream(TOKEN, broken, TOKEN + broken + STOP, DONE))), FakeSink()
+    asyncio.run(world.ask(sink, streams=True))
+    outcome = world.outcome()
+
+    assert OutcomeKind.COMPLETED == outcome.kind
+    assert TOKEN + TOKEN + STOP + DONE == sink.body
+    assert ("the stream: 2 events that were no JSON in UTF-8 were left out",) == outcome.attempts[0].lost
+
+
+def test_a_stream_of_which_nothing_can_be_read_is_malformed() -> None:
+    """Four events that are no JSON: the next candidate answers, and the first one's record says why."""
+    nonsense = FakePool(stream(4 * b"data: {nonsense}\n\n", TOKEN, STOP, DONE))
+    world, sink = World(nonsense, FakePool(stream(TOKEN, STOP, DONE))), FakeSink()
+    asyncio.run(world.ask(sink, streams=True))
+    first, second = world.outcome().attempts
+
+    assert TOKEN + STOP + DONE == sink.body
+    assert (Failure.MALFORMED, "") == (first.failure, second.failure)
 
 
 SEARCHED = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Final
 
 from poise.sim.faults.client import Dialect
@@ -54,12 +55,12 @@ def _f12_broken() -> Judged:
     """Lines that it does not: skipped, or visibly the end; never a success with other words."""
     wrong = []
     seen = play(Case())
-    for style in ("bad-line", "bad-json", "bad-utf8"):
-        seen = play(Case(f"sse:{style},tokens=20"))
+    for dialect, style in product(DIALECTS, ("bad-line", "bad-json", "bad-utf8")):
+        seen = play(Case(f"sse:{style},tokens=20", dialect=dialect))
         whole = seen.ended == ["complete"] and seen.told[0].text == said(20)
         if not whole and seen.ended != ["told"]:
             kind = outcome.kind if (outcome := outcome_of(seen, seen.told[0])) else "nothing"
-            wrong.append(f"{style}: the client saw it {seen.ended[0]}, the record says {kind}")
+            wrong.append(f"{dialect} {style}: the client saw it {seen.ended[0]}, the record says {kind}")
     return summed(seen, met=not wrong, witnessed=seen.met("sse"), figure="; ".join(wrong))
 
 

@@ -49,7 +49,7 @@ class _Block(msgspec.Struct):
 class Reader:
     """Reads one streamed answer (``wire.conversation.codec.EventReader``)."""
 
-    __slots__ = ("_blocks", "_counted", "_next", "_over", "_rest", "_said", "_some", "_started", "_stopped_by")
+    __slots__ = ("_blocks", "_counted", "_next", "_over", "_rest", "_said", "_some", "_started", "_stopped_by", "unread")
 
     def __init__(self) -> None:
         self._blocks: dict[int, _Block] = {}
@@ -61,6 +61,7 @@ class Reader:
         self._some = False
         self._started = False
         self._over = False
+        self.unread = 0
 
     def feed(self, data: bytes) -> list[Event]:
         """Whole events in, what they mean out."""
@@ -75,8 +76,8 @@ class Reader:
                 continue
             try:
                 self._one(object_of(decode(body)), out)
-            except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-                self._fault(out, f"an event that is not JSON: {error}")
+            except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+                self.unread += 1
             except Bad as bad:
                 self._fault(out, f"an event whose {bad.where or 'data'} is not {bad.want}")
         return out

@@ -39,7 +39,7 @@ class _Block(msgspec.Struct):
 class Reader:
     """Reads one streamed answer (``wire.conversation.codec.EventReader``); fed with whole messages."""
 
-    __slots__ = ("_blocks", "_choice", "_next", "_over", "_said", "_some")
+    __slots__ = ("_blocks", "_choice", "_next", "_over", "_said", "_some", "unread")
 
     def __init__(self) -> None:
         self._blocks: dict[int, _Block] = {}
@@ -48,6 +48,7 @@ class Reader:
         self._said: Json = None  # the stop reason, once it came
         self._some = False
         self._over = False
+        self.unread = 0
 
     def feed(self, data: bytes) -> list[Event]:
         """Whole messages in (``frames.Splitter``), what they mean out."""
@@ -64,8 +65,8 @@ class Reader:
                 break
             try:
                 self._one(message, out)
-            except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-                self._fault(out, f"an event that is not JSON: {error}")
+            except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+                self.unread += 1
             except Bad as bad:
                 self._fault(out, f"an event whose {bad.where or 'data'} is not {bad.want}")
         return out

@@ -30,6 +30,11 @@ class ChunkReader:
         self._inner = inner
         self._over = False
 
+    @property
+    def unread(self) -> int:
+        """How many events were no JSON."""
+        return self._inner.unread
+
     def feed(self, data: bytes) -> list[Event]:
         """Whole messages in, what they mean out."""
         if self._over:

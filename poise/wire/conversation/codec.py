@@ -34,12 +34,16 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventReader(Protocol):
-    """Reads one streamed answer."""
+    """Reads one streamed answer. unread counts the events that are no JSON in UTF-8: they are passed over."""
+
+    @property
+    def unread(self) -> int:
+        """How many so far."""
 
     def feed(self, data: bytes) -> list[Event]:
         """Whole events in (``wire.sse.Splitter``; whole lines for dialects without SSE), what they mean out.
 
-        Never raises for what a vendor sent: what cannot be read is a Fault, what is unknown is passed over.
+        Never raises for what a vendor sent: what cannot be understood is a Fault, what is unknown is passed over.
         """
 
     def close(self) -> list[Event]:

@@ -30,6 +30,7 @@ from poise.wire.gemini.forms import Obj, decode
 from poise.wire.gemini.partial import PartialArgs
 from poise.wire.gemini.parts_read import answered_part
 from poise.wire.gemini.whole import seconds_of
+from poise.wire.legible import is_field
 from poise.wire.sse import TooLong, data_of, events_of
 
 _BOM: Final = b"\xef\xbb\xbf"
@@ -68,7 +69,7 @@ class Reader:
     told when the bytes end, and the answer is complete when every candidate has one and nothing was cut.
     """
 
-    __slots__ = ("_array", "_begun", "_blocked", "_broken", "_candidates", "_counted", "_done", "_started")
+    __slots__ = ("_array", "_begun", "_blocked", "_broken", "_candidates", "_counted", "_done", "_hole", "_started", "unread")
 
     def __init__(self) -> None:
         self._candidates: dict[int, _Candidate] = {}
@@ -79,6 +80,8 @@ class Reader:
         self._done = False
         self._blocked = ""
         self._counted: Json = None
+        self._hole = False  # the last that came could not be read: it may have been an error
+        self.unread = 0
 
     def feed(self, data: bytes) -> list[Event]:
         """Whole events in; of an array any bytes."""
@@ -110,7 +113,7 @@ class Reader:
         out: list[Event] = []
         if self._array is not None and not self._array.closed:
             self._broken = True
-        if self._done or self._broken:
+        if self._done or self._broken or self._hole:
             return out
         whole = all(one.complete() for one in self._candidates.values())
         if not whole or not (self._candidates or self._blocked):
@@ -133,7 +136,8 @@ class Reader:
         if not data:
             data = event.strip()
             if data[:1] != b"{":
-                self._broken = self._broken or (bool(data) and not _is_field(data))
+                if data and not is_field(data):
+                    self._unreadable()
                 return  # a comment, or another field
         self._chunk(data, out)
 
@@ -143,11 +147,12 @@ class Reader:
         try:
             raw: Json = decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            self._broken = True  # cut in the middle, or garbage: either way the answer is not whole
+            self._unreadable()
             return
         if not isinstance(raw, dict):
             self._broken = True
             return
+        self._hole = False
         if "error" in raw:
             said = said_of(raw)
             error = raw["error"]
@@ -169,6 +174,14 @@ class Reader:
             self._counted = counted
             if (figures := usage.read(counted)) is not None:
                 out.append(Counted(figures))
+
+    def _unreadable(self) -> None:
+        """Passed over among events; an array cannot be sent on without one of its elements."""
+        if self._array is None:
+            self.unread += 1
+            self._hole = True
+        else:
+            self._broken = True
 
     def _start(self, raw: Obj, out: list[Event]) -> None:
         self._started = True
@@ -315,8 +328,3 @@ def _lines_of(data: bytes) -> list[bytes]:
 
 def _partial(call: Obj) -> bool:
     return "willContinue" in call or "partialArgs" in call or "will_continue" in call or "partial_args" in call
-
-
-def _is_field(data: bytes) -> bool:
-    """Whether an event without data is one that says nothing: a comment, a name, an id, a time."""
-    return data.startswith((b":", b"event:", b"id:", b"retry:", b"data:"))

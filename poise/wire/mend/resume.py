@@ -40,12 +40,11 @@ class Resumed(Listener):
 
     def feed(self, data: bytes) -> bytes:
         """What goes on to the caller."""
-        return self._pass(self._hear(self._reader.feed(data)))
+        return self._pass(self._feed(data))
 
     def close(self, tail: bytes) -> bytes:
         """The bytes ended; tail is what came of an event that was not complete."""
-        events = self._reader.feed(tail) if tail else []
-        return self._pass(self._hear([*events, *self._reader.close()]))
+        return self._pass(self._last(tail))
 
     def _pass(self, events: list[Event]) -> bytes:
         new: list[Event] = []

@@ -26,7 +26,7 @@ MAX_CHOICES: Final = 128  # OpenAI's own bound of ``n``
 class Stream:
     """``wire.conversation.codec.EventReader`` of this dialect."""
 
-    __slots__ = ("_choices", "_id", "_model", "_over", "_sources", "_started", "_usage")
+    __slots__ = ("_choices", "_hole", "_id", "_model", "_over", "_sources", "_started", "_usage", "unread")
 
     def __init__(self) -> None:
         self._choices: dict[int, GrowingChoice] = {}
@@ -34,6 +34,8 @@ class Stream:
         self._model = ""
         self._started = False
         self._over = False
+        self._hole = False  # the last that came could not be read: it may have been an error
+        self.unread = 0
         self._usage: Usage | None = None
         self._sources: Json = None
 
@@ -53,7 +55,7 @@ class Stream:
     def close(self) -> list[Event]:
         """The bytes ended: complete where each choice has said how it ended, for vendors without ``[DONE]``."""
         out: list[Event] = []
-        if not self._over and self._choices and all(choice.said for choice in self._choices.values()):
+        if not (self._over or self._hole) and self._choices and all(choice.said for choice in self._choices.values()):
             self._finish(out)
         return out
 
@@ -64,8 +66,10 @@ class Stream:
         try:
             chunk = _decode(said)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            self._fail(Fault("the stream holds an event that is not JSON", "malformed_event"), out)
+            self.unread += 1
+            self._hole = True
             return
+        self._hole = False
         if type(chunk) is not dict:
             return
         if not self._started or (not self._model and chunk.get("model")):

@@ -32,8 +32,8 @@ class ChatStream:
     """
 
     __slots__ = (
-        "_broken", "_choices", "_ended", "_injected", "_spaced", "error", "failure", "fault", "finished", "model", "over",
-        "started", "usage",
+        "_choices", "_ended", "_injected", "_spaced", "error", "failure", "fault", "finished", "model", "over",
+        "skipped", "started", "usage",
     )  # fmt: skip
 
     def __init__(self, *, injected: bool, choices: int = 1) -> None:
@@ -41,7 +41,7 @@ class ChatStream:
         self._choices = choices
         self._ended: set[int] = set()
         self._spaced = False  # a vendor that puts blanks behind its colons: each event is parsed, the marks do not fit
-        self._broken = 0
+        self.skipped = 0
         self.started = False
         self.finished = False
         self.over = False
@@ -59,10 +59,11 @@ class ChatStream:
             # find, not in: bytes first try whether what is looked for is a number, and that costs an exception each time
             and events.find(b'"finish_reason":"') < 0
             and events.find(b'"error"') < 0
-            and events.find(b"[DONE]") < 0
             and len(events) > 8
             and events[6] == BRACE
             and events[-3] == CLOSING_BRACE
+            # several in one piece: neither [DONE] nor half an event between them
+            and ((count := events.count(b"\n\n")) == 1 or count == events.count(b"}\n\ndata: {") + 1)
             and (events.isascii() or _readable(events))
         ):
             if events.find(b'"usage":') < 0:
@@ -121,8 +122,8 @@ class ChatStream:
         """An event on which a client's own parser would break. One or two are left out; a stream of them is none."""
         if _valid(data):
             return event  # JSON all the same, of a shape that we do not know
-        self._broken += 1
-        if self._broken > MOST_BROKEN:
+        self.skipped += 1
+        if self.skipped > MOST_BROKEN:
             self.error = f"more than {MOST_BROKEN} events that are not JSON"
         return b""
 

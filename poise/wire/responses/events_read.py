@@ -38,13 +38,14 @@ _CALLS: Final = {"function_call": "arguments", "custom_tool_call": "input"}
 class Reader:
     """Reads one answer."""
 
-    __slots__ = ("_begun", "_done", "_over", "_pieces")
+    __slots__ = ("_begun", "_done", "_over", "_pieces", "unread")
 
     def __init__(self) -> None:
         self._pieces = Pieces()
         self._done: set[int] = set()  # items that are complete
         self._begun = False
         self._over = False
+        self.unread = 0
 
     def feed(self, data: bytes) -> list[Event]:
         """Whole events in, what they mean out."""
@@ -64,8 +65,8 @@ class Reader:
     def _one(self, said: bytes, out: list[Event]) -> None:
         try:
             event = decode(said)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as bad:
-            self._fault(out, f"an event that is not JSON: {bad}", "malformed")
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            self.unread += 1
             return
         if not isinstance(event, dict):
             self._fault(out, "an event that is no object", "malformed")

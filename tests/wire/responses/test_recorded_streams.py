@@ -84,7 +84,6 @@ def test_streams_are_understood(endpoint: str) -> None:
     for name, recorded in _streams(endpoint):
         assembler, answer = _assembled(_read(recorded, []))
         if name in BROKEN:
-            assert assembler.fault is not None
             assert not assembler.done
             continue
         said = [json.loads(d) for e in events_of(recorded) if (d := data_of(e)).startswith(b"{")]
