@@ -193,7 +193,7 @@ class AttemptRecord(msgspec.Struct, frozen=True, array_like=True):
 
 class Usage(msgspec.Struct, frozen=True, array_like=True):
     """Tokens of one answer as the upstream counted them: all that was read and all that was written, thought included, and
-    which of them are charged at a price of their own.
+    which of them are charged at a price of their own. sure: the figures agree with each other and are the last ones.
     """
 
     input_tokens: int = 0
@@ -209,6 +209,7 @@ class Usage(msgspec.Struct, frozen=True, array_like=True):
     charged_usd_e6: int = (
         -1
     )  # what the vendor says that it charged, where it counts no tokens; -1 where it does not say
+    sure: bool = True
 
     @property
     def cached(self) -> int:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from asyncio import Future
 from typing import Final
 
+from msgspec.structs import replace
+
 from poise.clock import Clock
 from poise.decision import Usage
 from poise.errors import AttemptFailed, Failure
@@ -244,6 +246,8 @@ class Exchange:
     def _take(self, reader: StreamReader) -> None:
         """What was read of a stream."""
         self.model, self.usage = reader.model, reader.usage
+        if self.usage is not None and not reader.finished:
+            self.usage = replace(self.usage, sure=False)  # as far as it had come: the rest is billed too
         if reader.skipped:
             left_out(self.dispatch, reader.skipped)
             reader.skipped = 0  # said once

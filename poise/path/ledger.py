@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from poise.decision import AttemptRecord, Usage
 from poise.errors import AttemptFailed, Failure
 from poise.path.service import Answered, Attempt
+from poise.request import Facts
 from poise.rules import cost
 from poise.rules.prepare import Option
 from poise.target import Price
@@ -32,12 +35,13 @@ def cost_usd_e6(option: Option, price: Price, usage: Usage) -> int:
 
 
 def answered_record(attempt: Attempt, answered: Answered) -> AttemptRecord:
-    """The record of an attempt that answered. Without usage from the upstream its tokens are estimated by size."""
+    """The record of an attempt that answered. Without usage from the upstream its tokens are estimated by size, and so is a
+    figure that is told as nothing beside others that cannot all be true.
+    """
     request = attempt.plan.request
     usage, billing = answered.usage, "exact"
-    if usage is None:
-        per_token = STREAM_BYTES_PER_TOKEN if request.facts.stream else BYTES_PER_TOKEN
-        usage, billing = Usage(request.facts.tokens, answered.bytes // per_token), "estimated"
+    if usage is None or not usage.sure:
+        usage, billing = _guessed(usage, request.facts, answered.bytes), "estimated"
     return AttemptRecord(
         attempt.lane.target.id,
         attempt.started_us - request.arrived_us,
@@ -93,12 +97,22 @@ def lost_of(attempt: Attempt) -> tuple[str, ...]:
 def _begun(attempt: Attempt, failure: AttemptFailed | None) -> tuple[Usage, str]:
     if failure is not None and failure.status != 200 and failure.failure is not Failure.TIMEOUT:
         return Usage(), "exact"
-    if attempt.usage is not None:
+    if attempt.usage is not None and attempt.usage.sure:
         return attempt.usage, "exact"
     facts = attempt.plan.request.facts
     if attempt.plan.request.call.tensors:
         return Usage(), "estimated"  # bytes of tensors say nothing of tokens
+    guessed = _guessed(attempt.usage, facts, attempt.bytes)
     if facts.max_output:
-        return Usage(facts.tokens, facts.max_output), "bounded"
-    per_token = STREAM_BYTES_PER_TOKEN if facts.stream else BYTES_PER_TOKEN
-    return Usage(facts.tokens, attempt.bytes // per_token), "estimated"
+        return replace(guessed, output_tokens=max(facts.max_output, guessed.output_tokens)), "bounded"
+    return guessed, "estimated"
+
+
+def _guessed(usage: Usage | None, facts: Facts, size: int) -> Usage:
+    """What was told as far as it goes, and by size what was not: size is in bytes of the answer, framing included."""
+    written = size // (STREAM_BYTES_PER_TOKEN if facts.stream else BYTES_PER_TOKEN)
+    if usage is None:
+        return Usage(facts.tokens, written)
+    return replace(
+        usage, input_tokens=usage.input_tokens or facts.tokens, output_tokens=max(usage.output_tokens, written)
+    )

@@ -135,7 +135,7 @@ class Passage:
             counted.input_tokens,
             counted.output_tokens,
             self._cost(plan.request.route.option(plan.verdict.choice), lane, counted, plan.request.call.model, heard),
-            "exact" if usage is not None else UNCOUNTED,
+            UNCOUNTED if usage is None else "exact" if usage.sure else "estimated",
             heard,
         )
 

@@ -163,13 +163,16 @@ def fault_body(fault: ev.Fault) -> bytes:
     return msgspec.json.encode({"type": "error", "error": {"message": fault.text, **names}})
 
 
-def brief(usage: Counted) -> Usage:
-    """Usage as the record keeps it; nothing where the figures are no counts: the record could not hold them."""
-    if usage.prompt > MAX_TOKENS or usage.completion > MAX_TOKENS:
-        return Usage()
+def brief(usage: Counted) -> Usage | None:
+    """Usage as the record keeps it; None where nothing is said to have been read nor written, which no answer costs, or more
+    than a record can hold.
+    """
+    prompt, completion = usage.prompt, usage.completion
+    if not 0 < prompt + completion <= MAX_TOKENS:
+        return None
     return Usage(
-        usage.prompt,
-        usage.completion,
+        prompt,
+        completion,
         usage.cached,
         usage.cache_write,
         usage.cache_write_long,
@@ -178,6 +181,7 @@ def brief(usage: Counted) -> Usage:
         usage.image_output,
         usage.audio_output,
         usage.reasoning,
+        sure=usage.sure,
     )
 
 

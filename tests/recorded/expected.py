@@ -40,6 +40,7 @@ OWN: Final = (
     Row("vertex", 200, '"status": "cancelled"', Failure.SERVER),  # of a call that we have not cancelled
     Row("vertex", 429, '"quota_limit_value": "0"', Failure.QUOTA),  # a minute's allowance of nothing: no waiting helps
 )
+MOST_UNREAD: Final = 3  # events of a stream that are no JSON and are left out; a stream of more is none
 
 
 class Expected(NamedTuple):
@@ -76,10 +77,12 @@ def _stream(exchange: Exchange) -> Expected:
     chat = exchange.place.chat
     text = exchange.answer.decode()
     frames, framed = frames_of(text), text.endswith(("\n\n", "\r\n\r\n"))
-    broken = breaks_at(chat, frames)
     unread = [place for place, frame in enumerate(frames) if frame.text.startswith("data: {") and frame.data is None]
     if chat != "openai" and unread:
-        return Expected("broken", frames[: unread[0]], [], Failure.MALFORMED if framed else Failure.CUT, None)
+        if not framed or len(unread) > MOST_UNREAD:
+            return Expected("broken", frames[: unread[0]], [], Failure.MALFORMED if framed else Failure.CUT, None)
+        frames = [frame for place, frame in enumerate(frames) if place not in unread]
+    broken = breaks_at(chat, frames)
     usage = counted(chat, [frame.node for frame in frames[: broken if broken >= 0 else None]])
     if broken >= 0:
         means = _reviewed(exchange, frames[broken].text.encode())

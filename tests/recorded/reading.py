@@ -74,11 +74,14 @@ def ends(chat: str, frames: list[Frame]) -> bool:
 
 
 def counted(dialect: str, nodes: list[Json]) -> tuple[int, int] | None:
-    """Tokens read and written, as the last that counts says; None where nobody counted. nodes: a whole answer, or events."""
+    """Tokens read and written, as the last that counts says; None where nobody did, or all are zero. nodes: one, or events."""
     if dialect in ("anthropic-count", "gemini-count"):
         return 0, 0
-    if dialect == "anthropic":
-        return _anthropic(nodes)
+    found = _anthropic(nodes) if dialect == "anthropic" else _last(dialect, nodes)
+    return found if found is not None and any(found) else None  # no answer costs no token
+
+
+def _last(dialect: str, nodes: list[Json]) -> tuple[int, int] | None:
     found = None
     for node in nodes:
         if dialect.startswith("gemini"):

@@ -130,4 +130,6 @@ def test_the_sieve_keeps_what_says_nothing() -> None:
     )
     dropped = (b"no field\n\n", b"data: {\n\n", b'data: {"a":"\xff"}\r\n\r\n', b"{\n\n")
 
-    assert b"".join(kept) == legible(b"".join(one for pair in zip(kept, (*dropped, b"", b""), strict=True) for one in pair))
+    assert b"".join(kept) == legible(
+        b"".join(one for pair in zip(kept, (*dropped, b"", b""), strict=True) for one in pair)
+    )

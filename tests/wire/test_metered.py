@@ -110,4 +110,4 @@ def test_what_is_no_usage_or_too_long_is_not_counted(kind: bytes, data: bytes) -
 
 def test_figures_that_are_no_counts_are_nothing() -> None:
     """The record could not hold them."""
-    assert Usage() == brief(Counted(input=10**30, output=5))
+    assert brief(Counted(input=10**30, output=5)) is None

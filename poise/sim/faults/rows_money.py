@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Final
 
 from poise.sim.faults.row import Judged, Row, summed
+from poise.sim.faults.rows_stream import DIALECTS
 from poise.sim.faults.scene import Case, Seen, play
 from poise.sim.wall.bill import Economics, Line
 
@@ -31,21 +33,25 @@ def _amount(line: Line) -> str:
 
 
 def _lie(how: str) -> Judged:
-    """Streamed and whole."""
+    """Streamed and whole, in every dialect; Anthropic's tells no total, so there a figure has nothing to contradict."""
     wrong = []
     seen = play(Case())
-    for stream in (True, False):
-        seen = play(Case(f"ok,tokens=20,usage={how}", stream=stream))
-        wrong += disagreements(seen)
+    dialects = [one for one in DIALECTS if (how, one) != ("contradict", "anthropic")]
+    for dialect, stream in product(dialects, (True, False)):
+        seen = play(Case(f"ok,tokens=20,usage={how}", stream=stream, dialect=dialect))
+        wrong += [f"{dialect}: {one}" for one in disagreements(seen)]
         wrong += [] if seen.ended == ["complete"] else [f"the guest saw it {seen.ended[0]}"]
     figure = "; ".join(dict.fromkeys(wrong)) or f"recorded as {seen.records[0].billing}"
     return summed(seen, met=not wrong, witnessed=seen.primary[0].fault.usage == how, figure=figure)
 
 
 def _broken(plan: str, economics: Economics, *, leaves_s: float = 0.0) -> Judged:
-    """An answer that nobody got whole is paid for as the vendor says."""
-    seen = play(Case(plan, economics=economics, leaves_s=leaves_s))
-    wrong = disagreements(seen)
+    """An answer that nobody got whole is paid for as the vendor says, in every dialect."""
+    wrong = []
+    seen = play(Case())
+    for dialect in DIALECTS:
+        seen = play(Case(plan, economics=economics, leaves_s=leaves_s, dialect=dialect))
+        wrong += [f"{dialect}: {one}" for one in disagreements(seen)]
     line, record = seen.primary_bill.lines[0], seen.records[0]
     recorded = f"recorded ({record.input_tokens}, {record.output_tokens}) as {record.billing}"
     figure = "; ".join(wrong) or f"billed {_amount(line)}, {recorded}"

@@ -49,7 +49,18 @@ class _Block(msgspec.Struct):
 class Reader:
     """Reads one streamed answer (``wire.conversation.codec.EventReader``)."""
 
-    __slots__ = ("_blocks", "_counted", "_next", "_over", "_rest", "_said", "_some", "_started", "_stopped_by", "unread")
+    __slots__ = (
+        "_blocks",
+        "_counted",
+        "_next",
+        "_over",
+        "_rest",
+        "_said",
+        "_some",
+        "_started",
+        "_stopped_by",
+        "unread",
+    )
 
     def __init__(self) -> None:
         self._blocks: dict[int, _Block] = {}

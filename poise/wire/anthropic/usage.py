@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from poise.wire.anthropic.rest import lay, note
-from poise.wire.conversation.answer import Usage
+from poise.wire.conversation.answer import Usage, is_count
 from poise.wire.conversation.part import Json, Rest
 
 _READ = "cache_read_input_tokens"
@@ -36,6 +36,7 @@ def read(node: dict[str, Json]) -> Usage:
         output=output - thought,
         reasoning=thought,
         rest=rest,
+        sure=is_count(node.get("input_tokens")) and is_count(node.get("output_tokens")),
     )
 
 

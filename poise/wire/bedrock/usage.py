@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from poise.wire.anthropic.rest import lay, note
-from poise.wire.conversation.answer import Usage
+from poise.wire.conversation.answer import Usage, is_count
 from poise.wire.conversation.part import FORMAL, Json, Rest
 
 _READ, _WRITTEN, _TOTAL = "cacheReadInputTokens", "cacheWriteInputTokens", "totalTokens"
@@ -20,6 +20,7 @@ def read(node: dict[str, Json]) -> Usage:
         input=fresh, output=output, cached=cached, cache_write=written - long, cache_write_long=long, rest=rest
     )
     total = rest.pop(_TOTAL, None)
+    found.sure = total in (None, found.total, fresh + output) and all(is_count(node.get(name)) for name in _NAMES[:2])
     if total != found.total:
         note(rest, _TOTAL, total)
     if _TOTAL not in node:

@@ -30,6 +30,7 @@ class Usage(msgspec.Struct, kw_only=True):
 
     input is text that was neither cached nor of another kind; output is visible text and tool calls. cache_write_long is
     what was written to a cache to stay longer than usual, at a price of its own (Anthropic's hour), and not in cache_write.
+    sure is False where the vendor's own figures contradict each other, or one of them is no count.
     """
 
     input: int = 0
@@ -43,6 +44,7 @@ class Usage(msgspec.Struct, kw_only=True):
     audio_output: int = 0
     rest: Rest = {}
     cache_write_long: int = 0
+    sure: bool = True
 
     @property
     def prompt(self) -> int:
@@ -63,6 +65,11 @@ class Usage(msgspec.Struct, kw_only=True):
     def total(self) -> int:
         """All tokens."""
         return self.prompt + self.completion
+
+
+def is_count(said: object) -> bool:
+    """Whether a vendor's figure is one, or not told: a negative number, a fraction or a text is none."""
+    return said is None or (type(said) is int and said >= 0)
 
 
 class Choice(msgspec.Struct, kw_only=True):

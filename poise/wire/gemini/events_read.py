@@ -69,7 +69,18 @@ class Reader:
     told when the bytes end, and the answer is complete when every candidate has one and nothing was cut.
     """
 
-    __slots__ = ("_array", "_begun", "_blocked", "_broken", "_candidates", "_counted", "_done", "_hole", "_started", "unread")
+    __slots__ = (
+        "_array",
+        "_begun",
+        "_blocked",
+        "_broken",
+        "_candidates",
+        "_counted",
+        "_done",
+        "_hole",
+        "_started",
+        "unread",
+    )
 
     def __init__(self) -> None:
         self._candidates: dict[int, _Candidate] = {}

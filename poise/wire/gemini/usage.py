@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from poise.wire.conversation.answer import Usage
+from poise.wire.conversation.answer import Usage, is_count
 from poise.wire.conversation.lost import Lost
 from poise.wire.conversation.part import FORMAL, Json, Rest
 from poise.wire.gemini.forms import Obj
@@ -21,6 +21,7 @@ _KNOWN: Final = frozenset(
         "toolUsePromptTokensDetails", "billablePromptUsage", "trafficType", "serviceTier",
     }
 )  # fmt: skip
+_FIGURES: Final = ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "totalTokenCount")
 _MODALITIES: Final = {2: "IMAGE", 4: "AUDIO"}  # by Google's enum number
 
 
@@ -46,6 +47,8 @@ def read(said: Json) -> Usage | None:
         usage.image_output = min(_of(details, "IMAGE"), output)
         usage.audio_output = min(_of(details, "AUDIO"), output - usage.image_output)
     usage.output = output - usage.image_output - usage.audio_output
+    total, tools = _count(said, "totalTokenCount"), _count(said, "toolUsePromptTokenCount")
+    usage.sure = total in (0, usage.total, usage.total - tools) and all(is_count(said.get(name)) for name in _FIGURES)
     return usage
 
 

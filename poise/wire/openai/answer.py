@@ -39,7 +39,7 @@ def read(
 
 
 def read_usage(raw: msgspec.Raw | bytes) -> Usage | None:
-    """Usage as counted by the upstream; None where it is null, negative or not in OpenAI's shape."""
+    """Usage as counted by the upstream; None where it is null, zero, negative or not in OpenAI's shape."""
     try:
         shape = _decode_usage(raw)
     except (msgspec.DecodeError, RecursionError):
@@ -58,4 +58,7 @@ def read_usage(raw: msgspec.Raw | bytes) -> Usage | None:
     if thought > 0 and total == asked + said + thought:
         said += thought  # xAI and Vercel's gateway count thought beside what was written, and charge it alike
     sound: int = 0 if details is None else details.audio_tokens or 0
-    return Usage(asked, said, min(cached, asked), audio_input=max(0, min(sound, asked - cached)))
+    if not (asked or said):
+        return None  # nothing is answered without a token
+    sure = not total or total == asked + said or total == asked + said + sound  # Mistral's sound is beside the prompt
+    return Usage(asked, said, min(cached, asked), audio_input=max(0, min(sound, asked - cached)), sure=sure)

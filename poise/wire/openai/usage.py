@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from poise.wire.conversation.answer import Usage
+from poise.wire.conversation.answer import Usage, is_count
 from poise.wire.conversation.part import Json
 from poise.wire.openai.fields import Obj, count_of, lay, left, object_of
 
@@ -56,6 +56,7 @@ def read_stream(raw: Obj) -> Usage | None:
 def _buckets(raw: Obj) -> Usage:
     prompt, completion = count_of(raw.get("prompt_tokens")), count_of(raw.get("completion_tokens"))
     total = count_of(raw.get("total_tokens"))
+    told = prompt + completion
     asked, said = object_of(raw.get(INNER[0])), object_of(raw.get(INNER[1]))
     reasoning = count_of(said.get("reasoning_tokens")) or count_of(raw.get("reasoning_tokens"))
     if reasoning and (reasoning > completion or total == prompt + completion + reasoning or _OUTSIDE_MARK in raw):
@@ -66,6 +67,9 @@ def _buckets(raw: Obj) -> Usage:
     cached = count_of(asked.get("cached_tokens")) or next((n for name in _CACHED if (n := count_of(raw.get(name)))), 0)
     written = count_of(asked.get("cache_write_tokens")) or count_of(raw.get("cache_creation_input_tokens"))
     usage = Usage()
+    usage.sure = is_count(raw.get("prompt_tokens")) and is_count(raw.get("completion_tokens"))
+    if total and total not in (prompt + completion, told):
+        usage.sure = False
     # What is more than the whole cannot be inside it: the figure that is charged for stands.
     usage.cached = min(cached, prompt)
     usage.cache_write = min(written, prompt - usage.cached)

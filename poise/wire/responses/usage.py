@@ -6,7 +6,7 @@ On every recording of every vendor the sum of the two is total_tokens. A vendor 
 
 from __future__ import annotations
 
-from poise.wire.conversation.answer import Usage
+from poise.wire.conversation.answer import Usage, is_count
 from poise.wire.conversation.part import FORMAL, Json
 from poise.wire.responses.shell import Object
 
@@ -33,6 +33,9 @@ def read_usage(value: Json) -> Usage | None:
     reasoning = _count(details, "reasoning_tokens") if isinstance(details, dict) else 0
     total = _count(value, "total_tokens")
     beside = reasoning > written or (reasoning > 0 and total == read + written + reasoning)
+    sure = total in (0, read + written, read + written + reasoning) and all(
+        is_count(value.get(name)) for name in ("input_tokens", "output_tokens")
+    )
     rest: Object = {name: more for name, more in value.items() if name not in _KNOWN and more != 0}
     rest[FORMAL] = value
     return Usage(
@@ -42,6 +45,7 @@ def read_usage(value: Json) -> Usage | None:
         output=written if beside else written - reasoning,
         reasoning=reasoning,
         rest=rest,
+        sure=sure,
     )
 
 
