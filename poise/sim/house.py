@@ -13,7 +13,7 @@ import msgspec
 
 from poise.clock import Clock
 from poise.edge.front import Front
-from poise.edge.http.connect import Dialed, ProtocolFactory
+from poise.edge.http.connect import Dialed, ProtocolFactory, connect_failure
 from poise.edge.http.pool import UpstreamPool
 from poise.edge.http.server import Server
 from poise.edge.snapshot import Snapshot
@@ -97,11 +97,13 @@ class MemoryDialer:
         self._address = address
 
     async def dial(self, protocol_factory: ProtocolFactory, timeout_s: float) -> Dialed:
-        """Raises AttemptFailed: CONNECT."""
+        """Raises AttemptFailed: CONNECT, LOCAL."""
         try:
             transport, protocol = await self._network.connect(self._address, protocol_factory)
         except ConnectionRefusedError as refused:
             raise AttemptFailed(Failure.CONNECT, str(refused)) from refused
+        except OSError as error:
+            raise connect_failure(error, self._address) from error
         return Dialed(transport, protocol, transport)
 
 

@@ -192,6 +192,7 @@ class MemoryNetwork:
         self._clock = clock
         self._latency_s = latency_s
         self._listening: dict[str, ProtocolFactory] = {}
+        self._failing: dict[str, OSError | None] = {}
         self.dialled = 0
 
     def listen(self, address: str, factory: ProtocolFactory) -> None:
@@ -202,9 +203,23 @@ class MemoryNetwork:
         """Accept no more there; connections that stand are left alone."""
         self._listening.pop(address, None)
 
+    def fail(self, address: str, error: OSError | None) -> None:
+        """Let attempts to connect end with this error; None: packets vanish, and nothing ever comes back."""
+        self._failing[address] = error
+
+    def mend(self, address: str) -> None:
+        """Connect again as before ``fail``."""
+        self._failing.pop(address, None)
+
     async def connect(self, address: str, factory: ProtocolFactory) -> tuple[asyncio.Transport, asyncio.Protocol]:
-        """Open a connection. Raises ConnectionRefusedError where nobody listens."""
+        """Open a connection. Raises ConnectionRefusedError where nobody listens, and what ``fail`` was given."""
         self.dialled += 1
+        if address in self._failing:
+            error = self._failing[address]
+            if error is None:
+                await asyncio.get_running_loop().create_future()
+            else:
+                raise error
         await self._clock.sleep(2 * self._latency_s)
         accept = self._listening.get(address)
         if accept is None:

@@ -12,6 +12,7 @@ from poise.decision import AttemptRecord, Usage
 from poise.errors import Error
 from poise.path.fleet import Forms, Tongue
 from poise.wire import interpret
+from poise.wire.conversation.answer import Usage as Counted
 from poise.wire.conversation.codec import Manner
 from poise.wire.dialects import between
 from tests.path.fakes import ANSWER, DONE, STOP, TOKEN, FakePool, FakeSink, Script, World, stream, whole
@@ -89,7 +90,7 @@ def test_figures_of_an_answer_that_was_cut_are_not_the_last(max_output: int, wri
 def test_without_the_look_at_the_figures_a_lie_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """The ablation: whatever is told is written down as the truth."""
 
-    def believed(usage: interpret.Counted) -> Usage:
+    def believed(usage: Counted) -> Usage:
         return Usage(usage.prompt, usage.completion)
 
     lies = stream(BEGUN.replace(b":3,", b":0,"), WORD, ended(b"0"))

@@ -95,7 +95,9 @@ def test_half_a_key_is_a_secret_too() -> None:
 
 
 def test_what_a_cut_stream_had_cost_is_known() -> None:
-    """Usage that came in time is exact; else the caller's own maximum bounds it; else it is estimated by what was seen."""
+    """Usage that came behind the words is exact, before their end it was as far as they had come; else the caller's own
+    maximum bounds it; else it is estimated by what was seen.
+    """
 
     def billed(body: bytes, *parts: bytes) -> tuple[str, int]:
         world = World(FakePool(breaks(*parts)))
@@ -105,7 +107,8 @@ def test_what_a_cut_stream_had_cost_is_known() -> None:
         return row.billing, row.output_tokens
 
     plain = b'{"model":"w","messages":[],"stream":true}'
-    assert ("exact", 3) == billed(plain, TOKEN, USAGE)
+    assert ("exact", 3) == billed(plain, TOKEN, STOP, USAGE)
+    assert ("estimated", 3) == billed(plain, TOKEN, USAGE)
     assert ("bounded", 99) == billed(b'{"model":"w","messages":[],"stream":true,"max_tokens":99}', TOKEN)
     assert ("estimated", len(TOKEN) * 20 // 160) == billed(plain, *[TOKEN] * 20)
 

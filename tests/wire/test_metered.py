@@ -63,6 +63,10 @@ def test_geminis_usage_is_read() -> None:
     assert (Usage(7, 3), "g") == (meter.usage, meter.model)
 
 
+# Tools were called by a program, no model was asked: every figure is zero, which is no count.
+NOTHING = {"openai.responses-1badabd16c53"}
+
+
 @pytest.mark.parametrize(
     ("endpoint", "usage_of"),
     [("anthropic.messages", "message_delta"), ("openai.chat", ""), ("openai.responses", "response.completed")],
@@ -83,7 +87,7 @@ def test_recorded_streams_are_counted_however_they_are_cut(endpoint: str, usage_
         counted += whole.usage is not None
 
         assert whole.usage == cut.usage, row["id"]
-        if usage_of and tells_usage(body, usage_of):
+        if usage_of and tells_usage(body, usage_of) and row["id"] not in NOTHING:
             assert whole.usage is not None, row["id"]
     assert counted
 

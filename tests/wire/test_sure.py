@@ -47,8 +47,11 @@ def test_what_real_vendors_count_is_sure() -> None:
     """Thoughts inside or beside, sound beside the prompt, caches inside or outside: all of it adds up."""
     unsure, looked = [], 0
     for path in sorted(FOLDER.glob("*.jsonl")):
-        read, field = READERS.get(path.stem.rpartition(".")[2], (None, ""))
-        for row in exchanges(path.stem) if read is not None else ():
+        kind = path.stem.rpartition(".")[2]
+        if kind not in READERS:
+            continue
+        read, field = READERS[kind]
+        for row in exchanges(path.stem):
             told = [said[field] for said in _documents(row["response"]["body"]) if isinstance(said.get(field), dict)]
             if told and (usage := read(told[-1])) is not None:
                 looked += 1

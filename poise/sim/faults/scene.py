@@ -6,6 +6,8 @@ Every account is kept apart: what guests were told, what the walls saw and bille
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from typing import Any, Final
 
 import msgspec
@@ -40,7 +42,8 @@ PLACES: Final = ("primary", "secondary")
 class Case(msgspec.Struct, frozen=True):
     """What is played. primary and fallback are plans of the wall ('' for no fallback); guests arrive at these seconds.
 
-    refused_s is a window in which nobody listens at the primary, weather is that of the link to it. Both speak the guests' dialect.
+    refused_s is a window in which nobody listens at the primary; or, by door, its packets vanish (None), or every attempt to
+    connect to it ends with this error number. weather is that of the link to it. Both speak the guests' dialect.
     """
 
     primary: str = "ok"
@@ -53,6 +56,7 @@ class Case(msgspec.Struct, frozen=True):
     recovery: StreamRecovery = "error"
     leaves_s: float = 0.0
     refused_s: tuple[float, float] = (-1.0, -1.0)
+    door: int | None = errno.ECONNREFUSED
     economics: Economics = Economics()
     timers: Timers = Timers()
     weather: Weather = Weather()
@@ -170,10 +174,14 @@ async def _doors(case: Case, network: MemoryNetwork, wall: Wall, clock: VirtualC
     if to_s <= 0:
         return
     await _until(from_s, clock)
-    network.refuse("primary")
-    wall.refuse()
+    if case.door == errno.ECONNREFUSED:
+        network.refuse("primary")
+        wall.refuse()
+    else:
+        network.fail("primary", None if case.door is None else OSError(case.door, os.strerror(case.door)))
     await _until(to_s, clock)
     network.listen("primary", wall.accept)
+    network.mend("primary")
 
 
 async def _until(at_s: float, clock: VirtualClock) -> None:

@@ -156,7 +156,7 @@ def test_usage_is_found_where_each_vendor_puts_it() -> None:
             {"prompt_tokens": 7, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": 163}},
             Usage(cached=7, output=1),
         ),
-        ({"prompt_tokens": -1, "completion_tokens": "x"}, Usage()),
+        ({"prompt_tokens": -1, "completion_tokens": "x"}, Usage(sure=False)),
     ],
 )
 def test_each_token_is_in_one_bucket(raw: dict[str, Any], usage: Usage) -> None:
