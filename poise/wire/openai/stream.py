@@ -62,8 +62,8 @@ class ChatStream:
             and len(events) > 8
             and events[6] == BRACE
             and events[-3] == CLOSING_BRACE
-            # several in one piece: neither [DONE] nor half an event between them
-            and ((count := events.count(b"\n\n")) == 1 or count == events.count(b"}\n\ndata: {") + 1)
+            # one event, or several without [DONE] or half an event between them; one byte is looked for quickest
+            and (events.find(b"\n") == len(events) - 2 or events.count(b"\n\ndata: ") == events.count(b"}\n\ndata: {"))
             and (events.isascii() or _readable(events))
         ):
             if events.find(b'"usage":') < 0:
