@@ -29,7 +29,7 @@ from poise.wire.oip.request import lines_of
 _SIGNS: Final = {"gemini": BLANK, "gemini-array": b""}
 _JSON: Final = b"content-type: application/json\r\n"
 _FORWARDED: Final = (b"openai-beta", b"idempotency-key", b"traceparent", b"tracestate")
-_YES: Final = (b"true", b"1", b"yes")
+_STRICT: Final = {b"true": True, b"1": True, b"yes": True, b"false": False, b"0": False, b"no": False}
 _PRIORITIES: Final = ("interactive", "standard", "background")
 _UNITS_US: Final = {"us": 1, "ms": 1000, "s": 1_000_000, "m": 60_000_000}
 MAX_FACT_CHARS: Final = 256
@@ -222,7 +222,11 @@ class Front:
             raise Error("invalid_json", "the body is nested too deep", hint="keep JSON under 900 levels") from bad
         request = self._routed(message, reply, grant, dialect, call, forward)
         where = request.route.pins
-        if where is not None and (door.dialect != "openai" or call.modalities or where.chat_seals):
+        if where is not None and (
+            (door.dialect != "openai" or call.modalities or where.chat_seals)
+            if where.learns
+            else door.dialect == "responses"
+        ):
             request.pins = where.read(door.dialect, call, message.whole_body())
         return request
 
@@ -237,7 +241,7 @@ class Front:
         deadline_us = self._deadline_us(message, route)
         if message.marked and (left := message.headers.get(b"x-poise-attempts-left")) is not None:
             call.attempts = _attempts(left)
-        call.strict = message.marked and message.headers.get(b"x-poise-strict", b"false").lower() in _YES
+        call.strict = message.marked and _strict(message.headers.get(b"x-poise-strict", b"false"))
         facts = self._facts(message, call, route, grant.name, scope)
         return Request(reply.decision, call, facts, route, dialect, arrived_us, arrived_us + deadline_us, forward)
 
@@ -339,6 +343,15 @@ def duration_us(raw: bytes, name: str) -> int:
         if number != text and number.replace(".", "", 1).isdigit() and len(number) < 12:
             return int(float(number) * scale)
     raise Error("invalid_field", f"{name} is {text[:40]!r}, not a duration", hint="send 800ms, 5s or 2m")
+
+
+def _strict(raw: bytes) -> bool:
+    """Who misspells it would be answered with losses that were not wanted."""
+    strict = _STRICT.get(raw.strip().lower())
+    if strict is None:
+        text = raw[:40].decode("latin-1")
+        raise Error("invalid_field", f"x-poise-strict is {text!r}", hint="send true or false")
+    return strict
 
 
 def _attempts(raw: bytes) -> int:

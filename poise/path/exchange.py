@@ -87,7 +87,7 @@ class Exchange:
                         self.reader = repair.reader(request.call)
                     self.splitter = tongue.splitter()
                     self.pulse = Pulse(self.sent_us)
-                    if request.route.pins is not None:
+                    if request.route.pins is not None and request.route.pins.learns:
                         self.made = tongue.made
 
     def body(self, data: bytes) -> None:
@@ -280,7 +280,7 @@ class Exchange:
     def _keep_made(self, made: Made, piece: bytes, *, whole: bool) -> None:
         """Before the caller has it: its next request may come at once."""
         pins = self.dispatch.attempt.plan.request.route.pins
-        if pins is not None and piece:
+        if pins is not None and pins.learns and piece:
             pins.learn(made, piece, self.dispatch.lane, whole=whole)
 
     def _hold(self, data: bytes) -> None:

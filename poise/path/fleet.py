@@ -26,8 +26,9 @@ from poise.wire.sse import Splitter
 
 
 class Pinning(Protocol):
-    """What lives where it was made: learnt of answers, read of requests (``path.pins``)."""
+    """What lives where it was made: learnt of answers where learns says so, read of requests (``path.pins``)."""
 
+    learns: bool
     chat_seals: bool
 
     def learn(self, made: Made, piece: bytes, lane: Lane, *, whole: bool) -> None:
@@ -191,7 +192,7 @@ class Lane:
 class Route:
     """A policy ready to serve: its rules prepared, and a lane for each candidate, in the policy's order.
 
-    pins is None where a request could go to one place only, whatever it names.
+    pins is None where a request could go to one place only, and that one has whatever it names or says what it has not.
     """
 
     __slots__ = ("_options", "hedge", "hold", "lanes", "pins", "policy", "prepared", "rate_e3", "repairs")

@@ -26,6 +26,7 @@ _MOST_MAKERS: Final = 4096
 # Doors that are another dialect's by another framing; files go between OpenAI's two.
 _SPOKEN: Final = {"gemini-array": "gemini", "gemini-count": "gemini", "anthropic-count": "anthropic"}
 _SIBLINGS: Final = ("openai", "responses")
+_CONVERSATIONS: Final = (RESPONSE, CONVERSATION)  # what is answered without them is answered out of nothing
 
 
 class PinBook:
@@ -108,19 +109,25 @@ class PinBook:
 
 
 class Pinning:
-    """What one route does with pins. Made for routes only whose candidates differ in who could have made something."""
+    """What one route does with pins. Made for routes only whose candidates differ in who could have made something, or
+    cannot go on with a conversation that lives at a provider.
+
+    learns: there is more than one target, so it matters who made what.
+    """
 
     def __init__(self, book: PinBook, lanes: tuple[Lane, ...]) -> None:
         self._book = book
         self._lanes = lanes
+        self.learns = len({lane.target.id for lane in lanes}) > 1
         self._accounts = len({lane.target.provider for lane in lanes}) > 1
+        self._forgetful = not _continue_all(lanes)
         # Chat itself knows no seals; those of others come through it where such a target may have answered.
-        self.chat_seals = any(lane.target.dialect != "openai" for lane in lanes)
+        self.chat_seals = self.learns and any(lane.target.dialect != "openai" for lane in lanes)
 
     @staticmethod
     def matters(lanes: tuple[Lane, ...]) -> bool:
-        """Whether there is more than one place for a request to go."""
-        return len({lane.target.id for lane in lanes}) > 1
+        """Whether there is more than one place for a request to go, or one that would answer without what it names."""
+        return len({lane.target.id for lane in lanes}) > 1 or not _continue_all(lanes)
 
     def learn(self, made: Made, piece: bytes, lane: Lane, *, whole: bool) -> None:
         """Keep what an answer, or the next events of one, brought."""
@@ -132,7 +139,7 @@ class Pinning:
         """The pins of a call at the door of dialect front, in the order in which it names them."""
         pins: dict[tuple[str, str], Pin] = {}
         for one in named(front, call, body):
-            if self._accounts or one.kind == SEAL:
+            if self._accounts or one.kind == SEAL or (self._forgetful and one.kind in _CONVERSATIONS):
                 pin = self._pin(_SPOKEN.get(front, front), one)
                 if pin is not None and len(pins) < MAX_PINS:
                     pins.setdefault((pin.what, pin.maker), pin)
@@ -150,7 +157,7 @@ class Pinning:
             return Pin(one.what, shown, maker.target, True, self._at(provider=maker.provider), can)
         if one.kind == SEAL and spoken == "openai":
             return None
-        if not can and one.kind not in (RESPONSE, CONVERSATION):  # these are the conversation itself: rather refuse
+        if not can and one.kind not in _CONVERSATIONS:  # these are the conversation itself: rather refuse
             return None
         return Pin(one.what, shown, account=one.kind != SEAL, can=can)
 
@@ -170,3 +177,8 @@ class Pinning:
             if any(tongue is not None and not tongue.whole_kind for tongue in tongues):
                 bits |= 1 << i
         return bits
+
+
+def _continue_all(lanes: tuple[Lane, ...]) -> bool:
+    """Whether each candidate itself speaks the dialect in which a conversation is gone on with by its id."""
+    return all((tongue := lane.tongues.get("responses")) is not None and not tongue.whole_kind for lane in lanes)

@@ -132,3 +132,14 @@ def test_without_the_bound_the_book_grows(lane: Lane) -> None:
         book.learn("response", str(number), lane)
 
     assert pins.MAX_KEPT + 10 == len(book)
+
+
+@on_loop
+async def test_without_looking_a_lone_target_answers_out_of_nothing() -> None:
+    """It is asked the last turn alone."""
+    with patch.object(pins, "_continue_all", lambda _: True):
+        async with house(a="anthropic") as it:
+            said = await it.openai().responses.create(model="work", input="on", previous_response_id="resp_x")
+
+            assert "by a" == said.output_text
+            assert 1 == len(it.makers["a"].asked)

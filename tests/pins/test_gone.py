@@ -222,3 +222,22 @@ async def test_busy_is_told_with_a_time_to_come_back() -> None:
         assert "1" == caught.value.response.headers["retry-after"]
         assert "m@b: at_limit" in caught.value.message
         assert 0 == len(it.makers["a"].asked)
+
+
+@pytest.mark.parametrize("what", [{"previous_response_id": "resp_x"}, {"conversation": "conv_x"}])
+@pytest.mark.parametrize("vendor", ["anthropic", "gemini"])
+@on_loop
+async def test_a_lone_target_that_has_no_conversations_is_not_asked_without_one(
+    vendor: str, what: dict[str, Any]
+) -> None:
+    """It would answer the last turn alone, as if nothing had been said before it."""
+    async with house(a=vendor) as it:
+        client = it.openai().with_options(max_retries=0)
+        with pytest.raises(openai.ConflictError) as caught:
+            await client.responses.create(model="work", input="on", **what)
+        free = await client.responses.create(model="work", input="go")
+
+        assert "pin_unavailable" == caught.value.code
+        assert "send the whole conversation" in caught.value.message
+        assert "by a" == free.output_text
+        assert 1 == len(it.makers["a"].asked)
