@@ -85,7 +85,9 @@ def _failure(said: Said, status: int, vendor: str) -> Failure:
         if row.applies(status, words):
             return row.failure
     google = GOOGLE.get(said.kind)
-    return google if google is not None else of_status(status, BY_STATUS)
+    if google is None or (said.kind == "UNKNOWN" and 400 <= status < 500):  # then the status says more
+        return of_status(status, BY_STATUS)
+    return google
 
 
 def _nuanced(known: Failure, said: Said, status: int, words: str) -> Failure:

@@ -52,6 +52,7 @@ _BY_NAME: Final = {
     "SerializationException": Failure.BAD_REQUEST,
     "ConflictException": Failure.BAD_REQUEST,
 }
+_SAYS_MORE: Final = frozenset({401, 403, 413, 429})  # than ValidationException; the caller's key is not meant by 401
 _BY_STATUS: Final = USUAL | {424: Failure.SERVER}
 STATUSES: Final = {
     "ThrottlingException": 429,
@@ -136,7 +137,8 @@ def meaning(name: str, text: str, status: int) -> Failure:
     Where the model behind Bedrock failed (ModelErrorException), status is what that one answered.
     """
     failure = _BY_NAME.get(name_of(name))
-    if failure is None or (failure is Failure.SERVER and status not in {200, 424, 500}):
+    vague = failure is Failure.BAD_REQUEST and status in _SAYS_MORE
+    if failure is None or vague or (failure is Failure.SERVER and status not in {200, 424, 500}):
         failure = of_status(status, _BY_STATUS) if status else failure or Failure.SERVER
     low = text[:2_000].lower()
     for exact, words in _BY_WORDS.get(failure, ()):

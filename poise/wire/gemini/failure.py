@@ -111,7 +111,7 @@ def _meaning(status: int, said: _Said) -> Failure:
         for words, failure in _BY_TEXT:
             if all(word in low for word in words):
                 return failure
-    if said.word in _BY_WORD:
+    if said.word in _BY_WORD and not (said.word == "UNKNOWN" and 400 <= status < 500):  # then the status says more
         return _BY_WORD[said.word]
     return of_status(status, _BY_STATUS)
 

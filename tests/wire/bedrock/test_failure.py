@@ -22,6 +22,8 @@ VALIDATION = "ValidationException"
         (429, "ModelNotReadyException", "Model is not ready for inference.", Failure.OVERLOAD),
         (400, "ServiceQuotaExceededException", "Your request exceeds the service quota.", Failure.QUOTA),
         (408, "ModelTimeoutException", "Model has timed out in processing the request.", Failure.TIMEOUT),
+        (401, VALIDATION, "The bearer token is not valid.", Failure.AUTH),
+        (413, VALIDATION, "The request is too long.", Failure.TOO_LARGE),
         (424, "ModelErrorException", "The model failed.", Failure.SERVER),
         (500, "InternalServerException", "The system encountered an unexpected error.", Failure.SERVER),
         (503, "ServiceUnavailableException", "Bedrock is unable to process your request.", Failure.OVERLOAD),
