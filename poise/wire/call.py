@@ -31,7 +31,8 @@ class Call:
     could not carry; strict: rather refuse than lose something there. attempts is how many a gateway above still allows, 0
     where none said. form is the body where it is a form (fields are empty then). tensors: a call of the Open Inference
     Protocol, with the version of the model that it names ('' for none), its body as it came, and the head of the answer once
-    there is one. The remaining fields are what ``poise.request.Facts`` says of the same names.
+    there is one. served is what the target that is asked by a translation calls its model, for vendors whose answers name none. The
+    remaining fields are what ``poise.request.Facts`` says of the same names.
     """
 
     stream: bool = False
@@ -47,6 +48,7 @@ class Call:
     attempts: int = 0
     tensors: bool = False
     version: str = ""
+    served: str = ""
     body: bytes  # of tensors only, as head: there is nothing to set for a call without
     head: list[tuple[bytes, bytes]]
 

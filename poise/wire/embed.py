@@ -50,6 +50,8 @@ def read_openai(body: Obj) -> Wanted:
     texts = [given] if isinstance(given, str) else given
     if not isinstance(texts, list) or not all(isinstance(one, str) for one in texts):
         raise Error("invalid_field", "input is not text or a list of texts", hint="tokens can be sent to no other API")
+    if not texts:
+        raise Error("invalid_field", "input is an empty list", hint="send at least one text")
     return Wanted(texts, _size(body.get("dimensions"), "dimensions"), body.get("encoding_format") == "base64")
 
 
@@ -61,15 +63,10 @@ def write_openai(wanted: Wanted, model: str) -> Obj:
 
 def read_gemini(body: Obj, lost: Lost) -> Wanted:
     """Gemini's request, one or a batch. Raises Error (invalid_field)."""
-    requests = body.get("requests", [body])
-    if not isinstance(requests, list) or not requests:
-        raise Error("invalid_field", "requests is not a list of requests", hint="send at least one")
     texts: list[str] = []
     sizes: set[int | None] = set()
-    for at, one in enumerate(requests):
+    for at, one in enumerate(_requests(body) if "requests" in body else [body]):
         where = f"requests[{at}]" if "requests" in body else "content"
-        if not isinstance(one, dict):
-            raise Error("invalid_field", f"{where} is not an object", hint='send {"content": {...}}')
         texts.append(_text(one.get("content"), where, lost))
         size = one.get("outputDimensionality", one.get("output_dimensionality"))
         sizes.add(_size(size, f"{where}.outputDimensionality"))
@@ -128,6 +125,14 @@ def write_answer_gemini(found: Embedded, *, batch: bool) -> Obj:
     return ({"embeddings": values} if batch else {"embedding": values[0]}) | more
 
 
+def matching(found: Embedded, wanted: Wanted) -> Wanted:
+    """What was wanted, where each text has its vector: they are told apart by their order. Else raises AttemptFailed."""
+    if len(found.vectors) != len(wanted.texts):
+        text = f"{len(found.vectors)} embeddings of {len(wanted.texts)} texts"
+        raise AttemptFailed(Failure.MALFORMED, text, status=200)
+    return wanted
+
+
 class Embeddings:
     """Embeddings for a caller of front at a target of back (``poise.wire.call.Dialect``). name is the caller's door."""
 
@@ -156,6 +161,7 @@ class Embeddings:
     def upstream_body(self, call: Call, target: Target) -> bytes:
         body: Obj = _decode(encode(call.fields))
         lost = call.lost = Lost()
+        call.served = target.upstream_model
         if self._same:
             return encode(_named(body, target.upstream_model))
         if self._to_gemini:
@@ -170,9 +176,11 @@ class Embeddings:
         usage = Usage(found.tokens, 0) if found.tokens else None
         if self._same:
             return Answer("", usage)
+        asked: Obj = _decode(encode(call.fields))
         if self._to_gemini:
-            wanted = read_openai(_decode(encode(call.fields)))
-            return Answer("", usage, encode(write_answer_openai(found, wanted, call.model)))
+            wanted = matching(found, read_openai(asked))
+            return Answer("", usage, encode(write_answer_openai(found, wanted, call.served or call.model)))
+        matching(found, read_gemini(asked, Lost()))
         return Answer("", usage, encode(write_answer_gemini(found, batch=self.name == BATCH)))
 
     def stream_reader(self, call: Call) -> StreamReader:
@@ -192,10 +200,21 @@ class Embeddings:
         return self._to_gemini and self._front.name.startswith("gemini")
 
 
+def _requests(body: Obj) -> list[Obj]:
+    """A batch's requests. Each has one vector in the answer, in order, so none can be left out."""
+    requests = body["requests"]
+    if not isinstance(requests, list) or not requests:
+        raise Error("invalid_field", "requests is not a list of requests", hint="send at least one")
+    for at, one in enumerate(requests):
+        if not isinstance(one, dict):
+            raise Error("invalid_field", f"requests[{at}] is not an object", hint='send {"content": {...}}')
+    return requests
+
+
 def _named(body: Obj, model: str) -> Obj:
     """Gemini's own request, with the target's name for the model wherever the model is named."""
-    if "requests" in body and isinstance(body["requests"], list):
-        return body | {"requests": [_named(one, model) for one in body["requests"] if isinstance(one, dict)]}
+    if "requests" in body:
+        return body | {"requests": [_named(one, model) for one in _requests(body)]}
     return body | {"model": f"models/{model}"}
 
 

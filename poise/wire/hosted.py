@@ -20,6 +20,7 @@ from poise.wire.embed import (
     Embedded,
     Embeddings,
     Wanted,
+    matching,
     read_gemini,
     read_openai,
     write_answer_gemini,
@@ -91,6 +92,7 @@ class VertexEmbeddings(Embeddings):
 
     def upstream_body(self, call: Call, target: Target) -> bytes:
         lost = call.lost = Lost()
+        call.served = target.upstream_model
         wanted = self._wanted(call, lost)
         asked: dict[str, Any] = {"instances": [{"content": text} for text in wanted.texts]}
         if wanted.dimensions is not None:
@@ -98,14 +100,12 @@ class VertexEmbeddings(Embeddings):
         return encode(asked)
 
     def read_answer(self, call: Call, body: bytes) -> Answer:
-        found, wanted = read_predictions(body), self._wanted(call, Lost())
-        if len(found.vectors) != len(wanted.texts):
-            text = f"{len(found.vectors)} embeddings of {len(wanted.texts)} texts"
-            raise AttemptFailed(Failure.MALFORMED, text, status=200)
+        found = read_predictions(body)
+        wanted = matching(found, self._wanted(call, Lost()))
         usage = Usage(found.tokens, 0) if found.tokens else None
         if not self._openai:
             return Answer("", usage, encode(write_answer_gemini(found, batch=self.name == BATCH)))
-        return Answer("", usage, encode(write_answer_openai(found, wanted, call.model)))
+        return Answer("", usage, encode(write_answer_openai(found, wanted, call.served or call.model)))
 
     def _wanted(self, call: Call, lost: Lost) -> Wanted:
         body: dict[str, Any] = _decode(encode(call.fields))

@@ -141,12 +141,20 @@ class Arrayed(Listener):
 
 
 class Translating(Listener):
-    """Another dialect out. lost: what the writer could not say, as far as it has come."""
+    """Another dialect out. lost: what the writer could not say, as far as it has come. served: the model of a vendor whose
+    answers name none.
+    """
 
-    def __init__(self, reader: EventReader, writer: EventWriter, lost: Lost) -> None:
+    def __init__(self, reader: EventReader, writer: EventWriter, lost: Lost, served: str = "") -> None:
         super().__init__(reader)
         self._writer = writer
+        self._served = served
         self.lost = lost
+
+    def _note(self, event: ev.Event) -> None:
+        if isinstance(event, ev.Start) and not event.model and not self.model:
+            event.model = self._served
+        super()._note(event)
 
     def feed(self, data: bytes) -> bytes:
         """The events that go on to the client, in its dialect."""

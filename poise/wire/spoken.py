@@ -120,10 +120,12 @@ class Interpreter:
     def upstream_body(self, call: Call, target: Target) -> bytes:
         asked = self.asked(call, target)
         call.lost = asked.lost
+        call.served = target.upstream_model
         return asked.body
 
     def read_answer(self, call: Call, body: bytes) -> Answer:
         answer = self._back_codec.read_answer(body)
+        answer.model = answer.model or call.served
         lost = call.lost = call.lost or Lost()
         written = self._front_codec.write_answer(answer, lost, self.ask(call))
         return Answer(answer.model, brief(answer.usage) if answer.usage is not None else None, written)
@@ -131,7 +133,7 @@ class Interpreter:
     def stream_reader(self, call: Call) -> StreamReader:
         lost = call.lost = call.lost or Lost()  # what the stream loses is on the record as well
         writer = self._front_codec.event_writer(self.ask(call), lost)
-        return Translating(self._back_codec.event_reader(), writer, lost)
+        return Translating(self._back_codec.event_reader(), writer, lost, call.served)
 
     def failure(self, status: int, headers: dict[bytes, bytes], body: bytes, vendor: str = "") -> AttemptFailed:
         return self._back.failure(status, headers, body, vendor)

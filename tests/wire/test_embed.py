@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poise.errors import AttemptFailed, Error
+from poise.target import Target
 from poise.wire import embed
 from poise.wire.conversation.lost import Lost
+from poise.wire.dialects import DIALECTS
 from tests.recordings import exchanges
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -74,7 +76,7 @@ def test_recorded_answers_of_openai_are_read() -> None:
     assert seen
 
 
-@pytest.mark.parametrize("given_input", [None, 3, [1, 2], ["a", 1], {"text": "a"}])
+@pytest.mark.parametrize("given_input", [None, 3, [], [1, 2], ["a", 1], {"text": "a"}])
 def test_what_is_no_text_is_refused_by_its_field(given_input: object) -> None:
     """Tokens are another vocabulary's."""
     with pytest.raises(Error, match="input") as caught:
@@ -102,3 +104,39 @@ def test_parts_that_are_not_text_are_told() -> None:
 
     assert ["a"] == wanted.texts
     assert ["content.parts[1]"] == [one.where for one in lost.losses]
+
+
+@pytest.mark.parametrize("requests", [[], [3], [{"content": {"parts": [{"text": "a"}]}}, None], 3, None])
+def test_no_request_of_a_batch_is_left_out(requests: object) -> None:
+    """Vectors are told apart by their order alone: one less would move all that follow. A target is not asked at all."""
+    door = DIALECTS["gemini-embeds"]
+    call = door.read_call("embeddings", json.dumps({"requests": requests}).encode(), "m")
+    tongue = embed.Embeddings(embed.BATCH, door, DIALECTS["gemini"])
+    target = Target("m@g", "m", "g", "gemini", "us", "m", "gemini")
+    with pytest.raises(Error, match="requests") as caught:
+        tongue.upstream_body(call, target)
+
+    assert "invalid_field" == caught.value.code
+
+
+@pytest.mark.parametrize(
+    ("front", "back", "asked", "told"),
+    [
+        ("openai", "gemini", {"input": ["a", "b"]}, {"embeddings": [{"values": [1.0]}]}),
+        (
+            "gemini-embeds",
+            "openai",
+            {"requests": [{"content": {"parts": [{"text": name}]}} for name in "ab"]},
+            {"data": [{"index": 1, "embedding": [1.0]}]},
+        ),
+    ],
+)
+def test_a_text_without_a_vector_is_no_answer(
+    front: str, back: str, asked: dict[str, object], told: dict[str, object]
+) -> None:
+    """Given out as they came, the vectors would belong to other texts."""
+    door = DIALECTS[front]
+    name = door.name if door.name.startswith("gemini") else "embeddings"
+    call = door.read_call("embeddings", json.dumps({"model": "m", **asked}).encode(), "m")
+    with pytest.raises(AttemptFailed, match="1 embeddings of 2 texts"):
+        embed.Embeddings(name, door, DIALECTS[back]).read_answer(call, json.dumps(told).encode())
