@@ -135,6 +135,7 @@ async def test_connection_goes_on_after_errors_that_leave_the_framing_sound() ->
             post(chat(model="nobody")): "unknown_model",
             get(b"/v1/chat/completions"): "method_not_allowed",
             post(chat(), b"x-poise-deadline: soon\r\n"): "invalid_field",
+            post(chat(), b"x-poise-strict: maybe\r\n"): "invalid_field",
         }
         codes = []
         for request in bad:
