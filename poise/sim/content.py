@@ -15,6 +15,7 @@ from poise.sim.dice import Dice, dice_for
 
 EMBEDDING_SIZE = 8
 MAX_DEPTH = 8
+_MOST_REFERENCES = 64  # one after the other
 _SENTENCE = (
     "the gateway asks a model and model answers while every region keeps its calm under load so each choice is "
     "measured weighed recorded and explained before another one begins with time to spare for careful people"
@@ -82,6 +83,8 @@ def example(schema: dict[str, Any], dice: Dice, root: dict[str, Any] | None = No
     """A value that a JSON Schema admits: the keywords of OpenAI's structured outputs, each property filled."""
     root = schema if root is None else root
     if "$ref" in schema:
+        if depth > _MOST_REFERENCES:
+            return None  # a type that is nothing but itself has no value
         name = str(schema["$ref"]).rsplit("/", 1)[-1]
         return example(root.get("$defs", {}).get(name, {}), dice, root, depth + 1)
     for keyword in ("const", "enum", "anyOf", "oneOf", "allOf"):
