@@ -222,12 +222,10 @@ class Front:
             raise Error("invalid_json", "the body is nested too deep", hint="keep JSON under 900 levels") from bad
         request = self._routed(message, reply, grant, dialect, call, forward)
         where = request.route.pins
-        if where is not None and (
-            (door.dialect != "openai" or call.modalities or where.chat_seals)
-            if where.learns
-            else door.dialect == "responses"
-        ):
-            request.pins = where.read(door.dialect, call, message.whole_body())
+        if where is not None:
+            spoken, seals = door.dialect, where.chat_seals
+            if spoken == "responses" or (where.learns and (spoken != "openai" or call.modalities or seals)):
+                request.pins = where.read(spoken, call, message.whole_body())
         return request
 
     def _routed(
@@ -349,8 +347,7 @@ def _strict(raw: bytes) -> bool:
     """Who misspells it would be answered with losses that were not wanted."""
     strict = _STRICT.get(raw.strip().lower())
     if strict is None:
-        text = raw[:40].decode("latin-1")
-        raise Error("invalid_field", f"x-poise-strict is {text!r}", hint="send true or false")
+        raise Error("invalid_field", f"x-poise-strict is {raw[:40].decode('latin-1')!r}", hint="send true or false")
     return strict
 
 

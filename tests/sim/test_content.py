@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from poise.sim.content import dice_for, example
+from poise.sim.content import example
+from poise.sim.dice import dice_for
 
 
 def test_a_type_that_is_nothing_but_itself_has_no_value() -> None:

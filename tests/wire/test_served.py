@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from poise.wire.spoken import Interpreter
 ID = "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"
 TARGET = Target("sonnet@bedrock", "sonnet", "bedrock", "bedrock", "eu", ID, "bedrock")
 MESSAGES = [{"role": "user", "content": "hi"}]
-ASKED = {
+ASKED: dict[str, dict[str, Any]] = {
     "openai": {"model": "work", "messages": MESSAGES},
     "responses": {"model": "work", "input": "hi"},
     "anthropic": {"model": "work", "max_tokens": 9, "messages": MESSAGES},

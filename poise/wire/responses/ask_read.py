@@ -21,16 +21,17 @@ _ITEMS: Final = frozenset({"item_reference", "compaction"})  # kept items that n
 _FORMAL: Final = frozenset(
     {
         "store",  # whether the provider keeps it, for others who do not keep at all
-        "metadata",  # labels for the provider's own pages
         "prompt_cache_key",
         "prompt_cache_retention",
         "prompt_cache_options",
-        "safety_identifier",  # who asks, for the provider's own watch
         "stream_options",  # padding against listeners
-        "truncation",  # what to do at a full context, at this provider
-        "service_tier",
     }
 )
+# The same where the value is what holds anyway.
+_USUAL: Final[dict[str, tuple[Json, ...]]] = {
+    "truncation": ("disabled",),
+    "service_tier": ("auto", "default"),
+}
 _SEALS: Final[Json] = ["reasoning.encrypted_content"]
 
 
@@ -56,6 +57,7 @@ def _read(body: Object, model: str, *, stream: bool) -> Ask:
     rest = dict(body)
     formal: Object = {}
     fields: Object = {name: rest.pop(name) for name in _FORMAL if name in rest}
+    fields |= {name: rest.pop(name) for name, usual in _USUAL.items() if rest.get(name) in usual}
     if rest.get("include") in (_SEALS, []):
         fields["include"] = rest.pop("include")
     ask = Ask(spoken=NAME, model=model, messages=_messages(rest, formal), stream=stream, rest=rest)

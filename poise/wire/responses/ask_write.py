@@ -73,6 +73,9 @@ def settings(ask: Ask, lost: Lost, *, own: bool, schema: bool = True) -> Object:
         lost.add("count", f"{ask.count} answers were asked for, one is given there")
     if not own:
         lost.rest("", ask.rest)
+        for pin in ask.pins:  # what a provider holds; of other dialects some stand in the rest, and are noted there
+            if pin.what == "cachedContent" and pin.what not in ask.rest:
+                lost.add(pin.what, "is at another provider")
     return body
 
 

@@ -9,6 +9,8 @@ from poise.wire.conversation.ask import Ask, HostedTool, OutputForm, Thinking, T
 from poise.wire.conversation.codec import Manner
 from poise.wire.conversation.lost import Lost
 from poise.wire.conversation.part import Kept, Media, Message, Part, Reasoning, Text, ToolCall, ToolResult
+from poise.wire.gemini.codec import Gemini
+from poise.wire.openai.codec import OpenAIChat
 from poise.wire.responses.codec import Responses
 
 CODEC = Responses()
@@ -156,3 +158,31 @@ def test_formalities_of_this_dialect_are_no_loss_elsewhere() -> None:
             lost.rest("content", part.rest)
 
     assert ["max_tool_calls"] == [loss.where for loss in lost.losses]
+
+
+def test_what_is_asked_of_the_provider_itself_is_named() -> None:
+    """Labels, the class of service, cutting at a full context: another provider does not know of them."""
+    said = _read(
+        input="hi",
+        metadata={"a": "b"},
+        safety_identifier="u",
+        service_tier="flex",
+        truncation="auto",
+        prompt_cache_key="k",
+        store=True,
+    )
+    usual = _read(input="hi", metadata={}, service_tier="auto", truncation="disabled")
+    lost, nothing = Lost(), Lost()
+    OpenAIChat().write_ask(said, lost, Manner())
+    OpenAIChat().write_ask(usual, nothing, Manner())
+
+    assert {"metadata", "safety_identifier", "service_tier", "truncation"} == {loss.where for loss in lost.losses}
+    assert [] == nothing.losses
+
+
+def test_cached_content_is_named() -> None:
+    """It may hold the system text and half of the conversation."""
+    body = {"contents": [{"parts": [{"text": "hi"}]}], "cachedContent": "cachedContents/abc"}
+    _, lost = _write(Gemini().read_ask(json.dumps(body).encode(), model="m"))
+
+    assert ["cachedContent"] == [where for where, _ in lost]
