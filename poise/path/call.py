@@ -52,10 +52,10 @@ class Call:
                     if not exchange.framed:
                         self.lingering.append(exchange)
                     return exchange.answered()
-                except asyncio.CancelledError:
+                except asyncio.CancelledError as gone:
                     if dispatch.tongue.drains and exchange.status in (0, 200) and not gate.sink.cut:
                         await self._drain(exchange)
-                    raise
+                    raise gone  # noqa: TRY201 - by name: compiled code has lost what a bare one means after a wait here
                 except AttemptFailed as failure:
                     # A pooled connection may have died of age just then: once, on a fresh one, if no byte had come back.
                     if failure.failure is not Failure.CONNECT or failure.status or not connection.reused:
