@@ -46,24 +46,33 @@ class Call:
                 done = self._future()
                 exchange = Exchange(dispatch, gate, self._clock, now_us, done, connection)
                 live.add(exchange)
+                gone: asyncio.CancelledError | None = None
                 try:
                     connection.send(dispatch.data, exchange)
                     await done
                     if not exchange.framed:
                         self.lingering.append(exchange)
                     return exchange.answered()
-                except asyncio.CancelledError as gone:
-                    if dispatch.tongue.drains and exchange.status in (0, 200) and not gate.sink.cut:
-                        await self._drain(exchange)
-                    raise gone  # noqa: TRY201 - by name: compiled code has lost what a bare one means after a wait here
+                except asyncio.CancelledError as cancelled:
+                    gone = cancelled
                 except AttemptFailed as failure:
                     # A pooled connection may have died of age just then: once, on a fresh one, if no byte had come back.
                     if failure.failure is not Failure.CONNECT or failure.status or not connection.reused:
                         raise
                     connection = None
                 finally:
-                    live.discard(exchange)
-                    exchange.abandon()
+                    if gone is None:
+                        live.discard(exchange)
+                        exchange.abandon()
+                if gone is not None:
+                    # Out here: compiled code that waits inside an except clause loses which exception is being handled.
+                    try:
+                        if dispatch.tongue.drains and exchange.status in (0, 200) and not gate.sink.cut:
+                            await self._drain(exchange)
+                    finally:
+                        live.discard(exchange)
+                        exchange.abandon()
+                    raise gone
         finally:
             lane.in_flight -= 1
 

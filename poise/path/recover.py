@@ -64,13 +64,15 @@ class Recover:
             return await self._raced(plan, gate, attempt, Course(plan, self._clock, allowed), wait_us)
         try:
             answered = await self._below(attempt, gate)
+            return self._completed(plan, attempt, answered)
         except AttemptFailed as failure:
             self._count(plan, attempt, failure)
-            return await self._again(plan, gate, attempt, Course(plan, self._clock, allowed), failure)
+            failed = failure
         except asyncio.CancelledError:
             plan.attempts.append(failed_record(attempt, None, self._clock.now_us()))
             raise
-        return self._completed(plan, attempt, answered)
+        # Out here: compiled code that waits inside an except clause loses which exception is being handled.
+        return await self._again(plan, gate, attempt, Course(plan, self._clock, allowed), failed)
 
     async def _again(self, plan: Plan, gate: Gate, attempt: Attempt, course: Course, failure: AttemptFailed) -> Outcome:
         """All that follows a first failure, which is counted already."""
@@ -116,19 +118,19 @@ class Recover:
 
     async def _raced(self, plan: Plan, gate: Gate, attempt: Attempt, course: Course, wait_us: int) -> Outcome:
         race = Race(self._below, self._clock, gate, course, self._hedges)
+        won: tuple[Attempt, Answered] | None = None
+        failed: AttemptFailed | None = None
         try:
-            winner, answered = await race.run(attempt, wait_us)
+            won = await race.run(attempt, wait_us)
         except AttemptFailed as failure:
+            failed = failure
+        finally:
             for loser, why in race.ended:
                 self._count(plan, loser, why)
-            return await self._again(plan, gate, race.ended[-1][0], course, failure)
-        except asyncio.CancelledError:
-            for loser, why in race.ended:
-                self._count(plan, loser, why)
-            raise
-        for loser, why in race.ended:
-            self._count(plan, loser, why)
-        return self._completed(plan, winner, answered)
+        if won is not None:
+            return self._completed(plan, *won)
+        assert failed is not None
+        return await self._again(plan, gate, race.ended[-1][0], course, failed)
 
     def _completed(self, plan: Plan, attempt: Attempt, answered: Answered) -> Outcome:
         lane = attempt.lane

@@ -8,7 +8,7 @@ import pytest
 
 from poise.decision import OutcomeKind
 from poise.errors import Error, Failure
-from poise.path import gate as gate_module
+from poise.path.gate import MAX_TAPE_BYTES
 from poise.policy import Choose, Policy, Recover, StreamRecovery
 from tests.path.fakes import (
     DONE,
@@ -165,14 +165,15 @@ def test_attempts_are_one_budget() -> None:
     assert 0 == len(world.pools[1].connections)
 
 
-def test_what_is_too_long_to_keep_is_not_mended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_too_long_to_keep_is_not_mended() -> None:
     """The tape is bounded: past it the break is told."""
-    monkeypatch.setattr(gate_module, "MAX_TAPE_BYTES", 200)
-    world = World(FakePool(breaks(*WORDS[:3])), FakePool(stream(*WORDS, STOP, DONE)), policy=_policy("restart"))
-    with pytest.raises(Error):
-        asyncio.run(world.ask(FakeSink(), streams=True))
+    half = token("x" * (MAX_TAPE_BYTES // 2))
+    for long, asked in ((half, 1), (half + half, 0)):
+        world = World(FakePool(breaks(WORDS[0], long)), FakePool(stream(*WORDS, STOP, DONE)), policy=_policy("restart"))
+        with pytest.raises(Error):
+            asyncio.run(world.ask(FakeSink(), streams=True))
 
-    assert 0 == len(world.pools[1].connections)
+        assert asked == len(world.pools[1].connections)
 
 
 def test_the_client_of_a_mended_stream_can_still_go() -> None:
