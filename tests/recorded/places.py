@@ -43,8 +43,8 @@ NO_DOOR: Final = {
     "completions": "OpenAI's first API",
     "responses_compact": "beside responses, no door",
     "responses_input_tokens": "beside responses, no door",
-    "images.generate": "no door yet",
-    "images.edit": "no door yet",
+    "images.generate": "played by tests/images",
+    "images.edit": "played by tests/images",
     "models": "Poise lists its own",
 }
 # Whose row plays an endpoint whose vendor has none, or does not speak the dialect at its first address.

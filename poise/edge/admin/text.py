@@ -165,7 +165,7 @@ def _attempts(told: Json) -> str:
     lines = [f"Attempts, over {duration(whole)}   (. waiting, - before the first token, # after it)"]
     for number, attempt in enumerate(ended["attempts"], 1):
         lines.append(f"{number:>2} {safe(attempt['target'])}")
-        lines.append(f"   |{_bar(attempt, whole)}| {_attempt(attempt)}")
+        lines.append(f"   |{_bar(attempt, whole)}| {attempt_line(attempt)}")
     return "\n".join(line for text in lines for line in _fold(text))
 
 
@@ -177,7 +177,8 @@ def _bar(attempt: Json, whole: int) -> str:
     return "." * start + "-" * (turn - start) + "#" * (end - turn) + " " * (_BAR - end)
 
 
-def _attempt(attempt: Json) -> str:
+def attempt_line(attempt: Json) -> str:
+    """One attempt in words: when, how long, how it ended, what it mended and what it could not carry."""
     if attempt["skipped"]:
         return f"passed over: {attempt['skipped']}"
     said = [f"at {duration(attempt['started_us'])}, took {duration(attempt['took_us'])}"]
@@ -186,6 +187,8 @@ def _attempt(attempt: Json) -> str:
     said.append(f"status {attempt['status']}" if attempt["status"] else "no status")
     if attempt["failure"]:
         said.append(f"{attempt['failure']}: {safe(attempt['detail'])}" if attempt["detail"] else attempt["failure"])
+    if attempt["repair"]:
+        said.append(f"to mend the answer: {safe(attempt['repair'])}")
     if attempt["lost"]:
         said.append("not carried: " + "; ".join(safe(one) for one in attempt["lost"]))
     return ", ".join(said)
