@@ -13,11 +13,11 @@ import msgspec
 
 from poise.errors import AttemptFailed, Error
 from poise.target import Target
+from poise.wire.asked import ask_of
 from poise.wire.body import encode
 from poise.wire.call import Answer, Call, Dialect, StreamReader
 from poise.wire.conversation.ask import Ask
 from poise.wire.conversation.codec import Codec, Manner
-from poise.wire.conversation.joined import joined
 from poise.wire.conversation.lost import Lost
 from poise.wire.interpret import Translating, Verbatim, brief
 from poise.wire.skim import Shape, skim
@@ -99,11 +99,7 @@ class Interpreter:
 
     def ask(self, call: Call) -> Ask:
         """The call as the conversation in the middle; read once, however many targets are tried."""
-        ask = call.ask
-        if ask is None:
-            ask = self._front_codec.read_ask(encode(call.fields), model=call.model, stream=call.stream)
-            ask = call.ask = joined(ask, pieces=ask.spoken == "gemini")
-        return ask
+        return ask_of(call, self._front_codec)
 
     def asked(self, call: Call, target: Target) -> Asked:
         """The call in the target's dialect. Raises Error invalid_field where the caller's body cannot be read."""

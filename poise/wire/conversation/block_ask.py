@@ -7,6 +7,7 @@ only, a temperature of at most 1. What cannot be said is noted.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Final
 
@@ -60,7 +61,7 @@ def plain_id(id: str) -> str:
     return _BAD_ID.sub("_", id)
 
 
-class Turns:
+class Turns(ABC):
     """Messages, one after the other: tool calls get their ids, system text is gathered. A dialect adds what is its own."""
 
     KINDS: frozenset[MediaKind] = frozenset({"image", "file"})  # what can be said by a user, or stand in a result
@@ -87,19 +88,21 @@ class Turns:
                 turns.append(self._turn(message, parts, turns[-1].role if turns else ""))
         return system, turns
 
+    @abstractmethod
     def _turn(self, message: Message, parts: list[Part], before: str) -> Message:
         """The message with what is left of it; before is the role of the turn before, '' where it is the first."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _says(self, text: str) -> bool:
         """Whether the dialect takes it as a text."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _thought(self, part: Reasoning, here: str) -> list[Part]:
-        raise NotImplementedError
+        """A thought, as far as the dialect has one."""
 
+    @abstractmethod
     def _media(self, part: Media, here: str) -> list[Part]:
-        raise NotImplementedError
+        """A picture, sound or file, as far as the dialect takes it."""
 
     def _part(self, part: Part, message: Message, where: str, at: int) -> list[Part]:
         here = f"{where}.content[{at}]"

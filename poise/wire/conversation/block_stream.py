@@ -6,6 +6,8 @@ a new block where more of them comes.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from poise.wire.conversation.answer import Ending, Usage
 from poise.wire.conversation.ask import Ask
 from poise.wire.conversation.block_answer import ending_lost
@@ -18,7 +20,7 @@ PartEvent = Open | Grow | Cite | Seal | Close
 _CALLS = frozenset({"call", "free"})  # blocks that must be complete before another begins
 
 
-class BlockWriter:
+class BlockWriter(ABC):
     """What is open, what waits, and whose turn it is; a dialect says how each thing is written (``EventWriter``)."""
 
     __slots__ = (
@@ -85,40 +87,44 @@ class BlockWriter:
 
     # -- what a dialect says -----------------------------------------------------------------------------------------
 
+    @abstractmethod
     def _begun(self, start: Start, out: list[bytes]) -> None:
-        raise NotImplementedError
+        """The answer begins."""
 
-    def _after(self, out: list[bytes]) -> None:
+    def _after(self, out: list[bytes]) -> None:  # noqa: B027 - a dialect that has nothing to add need not say so
         """All events of a call are written."""
 
+    @abstractmethod
     def _open(self, at: int, part: Part, out: list[bytes]) -> None:
         """Begin a part's block; nothing is open. Sets _known, and _at and _kind where a block is open afterwards."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _again(self, at: int, kind: str, out: list[bytes]) -> None:
         """Go on with a text or thought, whose block was closed, in a new one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _text(self, text: str, out: list[bytes]) -> None:
-        raise NotImplementedError
+        """More of the open text, thought or call."""
 
+    @abstractmethod
     def _seal(self, signature: str, sealed: str, out: list[bytes]) -> None:
         """Of the open thought."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _cite(self, citation: Citation, out: list[bytes]) -> None:
         """Of the open text."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _stop(self, out: list[bytes]) -> None:
         """Close the open block, if one is open."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _done(self, out: list[bytes]) -> None:
-        raise NotImplementedError
+        """The answer is complete."""
 
+    @abstractmethod
     def _fault(self, fault: Fault, out: list[bytes]) -> None:
-        raise NotImplementedError
+        """The answer broke off."""
 
     # -- whose turn it is ---------------------------------------------------------------------------------------------
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from poise.target import Target
-from poise.wire.body import encode
+from poise.wire.asked import ask_of
 from poise.wire.call import Call, StreamReader
 from poise.wire.conversation.ask import Ask
 from poise.wire.conversation.codec import Codec, EventWriter, Manner
-from poise.wire.conversation.joined import joined
 from poise.wire.conversation.lost import Lost
 from poise.wire.mend.delivered import Delivered, delivered
 from poise.wire.mend.restart import Restarted
@@ -71,8 +70,4 @@ class Mender:
         return writer
 
     def _ask(self, call: Call) -> Ask:
-        ask = call.ask
-        if ask is None:
-            ask = self._front.read_ask(encode(call.fields), model=call.model, stream=call.stream)
-            ask = call.ask = joined(ask, pieces=ask.spoken == "gemini")
-        return ask
+        return ask_of(call, self._front)

@@ -5,23 +5,17 @@ from __future__ import annotations
 from poise.errors import Failure
 from poise.wire.conversation.codec import EventReader, EventWriter
 from poise.wire.conversation.event import Cite, Close, Counted, Done, End, Event, Fault, Grow, Open, Seal, Start
-from poise.wire.interpret import Listener
 from poise.wire.mend.delivered import WORDS, Delivered, Sent
+from poise.wire.mend.mending import Mending
 
 DIFFERS = "another answer than the one that broke off"
 
 
-class Restarted(Listener):
-    """Reads an answer that should begin as the delivered one does (``wire.call.StreamReader``).
-
-    writer stands where the caller stands: it has written what was delivered. ``started`` once something new went on;
-    ``error`` with the failure DIFFERED where the words part.
-    """
+class Restarted(Mending):
+    """Reads an answer that should begin as the delivered one does; ``error`` with the failure DIFFERED where words part."""
 
     def __init__(self, reader: EventReader, writer: EventWriter, delivered: Delivered) -> None:
-        super().__init__(reader)
-        self._passed = False
-        self._writer = writer
+        super().__init__(reader, writer)
         self._delivered = delivered
         self._waiting = list(delivered.parts)  # not begun again yet
         self._again: dict[int, Sent] = {}  # by the new answer's numbers
@@ -29,26 +23,14 @@ class Restarted(Listener):
         self._fresh: dict[int, int] = {}  # parts that are new, by the new answer's numbers: ours
         self._next = 1 + max((part.index for part in delivered.parts), default=-1)
 
-    def feed(self, data: bytes) -> bytes:
-        """What goes on to the caller: nothing, as long as it has it already."""
-        return self._pass(self._feed(data))
-
-    def close(self, tail: bytes) -> bytes:
-        """The bytes ended; tail is what came of an event that was not complete."""
-        return self._pass(self._last(tail))
-
-    def _pass(self, events: list[Event]) -> bytes:
+    def _new(self, events: list[Event]) -> list[Event]:
         new: list[Event] = []
         for event in events:
             if not self._same(event, new):
                 self.error, self.fault, self.failure = DIFFERS, b"", Failure.DIFFERED
                 self.finished = self.over = False
                 break
-        passed = self._writer.write(new) if new else b""
-        # Only now does a failure leave the caller anywhere else than it was.
-        self.started = bool(passed) or self._passed
-        self._passed = self.started
-        return passed
+        return new
 
     @property
     def _behind(self) -> bool:

@@ -8,8 +8,8 @@ from poise.wire.conversation.ask import Ask
 from poise.wire.conversation.codec import EventReader, EventWriter
 from poise.wire.conversation.event import Cite, Close, Event, Grow, Open, Seal, Start
 from poise.wire.conversation.part import Message, Reasoning, Text
-from poise.wire.interpret import Listener
 from poise.wire.mend.delivered import Delivered, Sent
+from poise.wire.mend.mending import Mending
 
 
 def begun(ask: Ask, text: str) -> Ask:
@@ -22,31 +22,21 @@ def begun(ask: Ask, text: str) -> Ask:
     return msgspec.structs.replace(ask, messages=[*ask.messages, turn], max_output=left, prefill=True)
 
 
-class Resumed(Listener):
+class Resumed(Mending):
     """Reads the rest of an answer (``wire.call.StreamReader``); its first text goes on with ``part``.
 
     Thoughts about it are passed over: they would stand in the middle of a text.
     """
 
     def __init__(self, reader: EventReader, writer: EventWriter, delivered: Delivered, part: Sent) -> None:
-        super().__init__(reader)
-        self._passed = False
-        self._writer = writer
+        super().__init__(reader, writer)
         self._part = part
         self._blanks = part.text[len(part.text.rstrip()) :]  # the caller has them; the model was not shown them
         self._numbers: dict[int, int] = {}
         self._joined = False
         self._next = 1 + max(one.index for one in delivered.parts)
 
-    def feed(self, data: bytes) -> bytes:
-        """What goes on to the caller."""
-        return self._pass(self._feed(data))
-
-    def close(self, tail: bytes) -> bytes:
-        """The bytes ended; tail is what came of an event that was not complete."""
-        return self._pass(self._last(tail))
-
-    def _pass(self, events: list[Event]) -> bytes:
+    def _new(self, events: list[Event]) -> list[Event]:
         new: list[Event] = []
         for event in events:
             if isinstance(event, Open):
@@ -60,10 +50,7 @@ class Resumed(Listener):
                     new.append(event)
             elif not isinstance(event, Start):
                 new.append(event)
-        passed = self._writer.write(new) if new else b""
-        self.started = bool(passed) or self._passed
-        self._passed = self.started
-        return passed
+        return new
 
     def _opened(self, event: Open, new: list[Event]) -> None:
         part = event.part
